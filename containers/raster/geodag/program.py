@@ -1,0 +1,90 @@
+"""Runs a step's program and writes down how it ended.
+
+A program is called ``main.py parameters.json /in /out``. It always exits 0: a failure is data,
+``/out/result.json`` says which (contract: ``steps/contract.ts``, ``stepResult``).
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+
+
+class StepError(Exception):
+    """A failure with a stable dotted code and a message that names the cure."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Job:
+    """What a program was given: ``parameters``, ``artifacts`` (key to file name), ``/in``, ``/out``."""
+
+    def __init__(self, document: dict, inputs: str, outputs: str) -> None:
+        self.parameters = document["parameters"]
+        self.artifacts = document["artifacts"]
+        self.inputs, self.outputs = inputs, outputs
+        self.made: dict[str, str] = {}
+        self.details: dict = {}
+        self._log = open(os.path.join(outputs, "log.txt"), "a", encoding="utf-8")
+
+    def log(self, text: str) -> None:
+        print(text, flush=True)
+        self._log.write(text + "\n")
+        self._log.flush()
+
+    def read(self, key: str) -> str:
+        """Path of the artifact ``key``. Fails with ``artifact.missing``."""
+        if key not in self.artifacts:
+            raise StepError("artifact.missing", f"no earlier step made {key}; check pipeline_steps")
+        return os.path.join(self.inputs, self.artifacts[key])
+
+    def write(self, key: str, name: str) -> str:
+        """Path to write the artifact ``key`` to; the later steps will find it as ``name``."""
+        self.made[key] = name
+        return os.path.join(self.outputs, name)
+
+
+def _alarm(seconds: int):
+    def ring(_signal, _frame):
+        raise StepError("step.timeout", f"took longer than {seconds} s; ask for a smaller area")
+
+    signal.signal(signal.SIGALRM, ring)
+    signal.alarm(seconds)
+
+
+def run(main, timeout_seconds: int = 1800) -> None:
+    """Calls ``main(job)`` and writes ``result.json``; never raises, so that a log is always kept."""
+    started, clock = datetime.datetime.now(datetime.timezone.utc), time.monotonic()
+    with open(sys.argv[1], encoding="utf-8") as file:
+        job = Job(json.load(file), sys.argv[2], sys.argv[3])
+    error = None
+    try:
+        _alarm(timeout_seconds)
+        main(job)
+    except StepError as failure:
+        error = {"code": failure.code, "message": str(failure)}
+    except MemoryError:
+        error = {"code": "step.memory", "message": "out of memory; ask for a smaller area"}
+    except Exception as failure:  # the boundary: everything else is a defect, with its log kept
+        job.log(traceback.format_exc())
+        error = {"code": "step.crashed", "message": f"{type(failure).__name__}: {failure}"}
+    signal.alarm(0)
+    if error:
+        job.log(f"{error['code']}: {error['message']}")
+    result = {
+        "status": "FAILED" if error else "FINISHED",
+        "error": error,
+        "started_at": started.isoformat().replace("+00:00", "Z"),
+        "seconds": round(time.monotonic() - clock, 3),
+        "artifacts": {} if error else job.made,
+        "details": job.details,
+    }
+    with open(os.path.join(job.outputs, "result.json"), "w", encoding="utf-8") as file:
+        json.dump(result, file)

@@ -1,0 +1,101 @@
+import { spawn } from 'node:child_process'
+import {
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { Manifest } from '../pipelines/manifest.ts'
+
+const out = 'out/demo'
+const log = join(out, 'dagger.log')
+const say = (text: string) => console.log(`geodag: ${text}`)
+
+const fail = (text: string): never => {
+  console.error(`geodag: ${text}`)
+  process.exit(1)
+}
+
+/** Runs the CLI with its progress in the log; on failure shows its last words and where the rest is. */
+const dagger = (args: string[]): Promise<void> =>
+  new Promise((done) => {
+    const file = createWriteStream(log, { flags: 'a' })
+    const child = spawn('dagger', ['--progress=plain', ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let tail = ''
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => {
+        file.write(chunk)
+        tail = (tail + chunk.toString()).slice(-4000)
+      })
+    const ticking = setInterval(() => say('  still at work ...'), 15_000)
+    child.on('error', (error) => fail(`dagger did not start: ${error.message}`))
+    child.on('close', (code) => {
+      clearInterval(ticking)
+      file.end()
+      if (code === 0) return done()
+      const words = tail.split('\n').filter((line) => /error|Error/.test(line))
+      fail(
+        `dagger failed: ${words.slice(-3).join('\n') || tail.slice(-800)}\nthe whole log: ${log}`,
+      )
+    })
+  })
+
+const table = (manifest: Manifest): void => {
+  console.log(
+    `\n${'step'.padEnd(28)}${'status'.padEnd(10)}${'program'.padStart(10)}${'wall'.padStart(10)}`,
+  )
+  for (const step of manifest.tasks.flatMap((task) => task.steps)) {
+    const times = [step.seconds, step.wall_seconds].map((s) => `${s.toFixed(2)} s`.padStart(10))
+    const note = step.error
+      ? `  ${step.error.code}: ${step.error.message}`
+      : step.cached
+        ? '  cached'
+        : ''
+    console.log(step.process_id.padEnd(28) + step.status.padEnd(10) + times.join('') + note)
+  }
+}
+
+const files = (): void => {
+  console.log('')
+  const names = readdirSync(join(out, 'run'), { recursive: true, encoding: 'utf8' }).sort()
+  for (const name of names) {
+    const stat = statSync(join(out, 'run', name))
+    if (stat.isFile()) console.log(`${String(stat.size).padStart(10)}  ${join(out, 'run', name)}`)
+  }
+}
+
+const parsed = parseArgs({
+  allowPositionals: true,
+  options: { model: { type: 'string', default: 'tiny-water' }, datetime: { type: 'string' } },
+})
+const given = parsed.positionals[0]
+if (given && !existsSync(given)) fail(`${given}: no such file; give the path of a GeoTIFF`)
+mkdirSync(out, { recursive: true })
+rmSync(log, { force: true })
+rmSync(join(out, 'run'), { recursive: true, force: true })
+const scene = resolve(given ?? join(out, 'scene.tif'))
+if (!existsSync(scene)) {
+  say(
+    'making a synthetic Sentinel-2 scene, 13 bands (the first run builds an image: a minute or two)',
+  )
+  await dagger(['call', 'demo-scene', 'export', '--path', scene])
+}
+say(`running ${parsed.values.model} on ${scene}, with examples/processors/majority_filter.py`)
+await dagger([
+  ...['call', 'run-inference', '--model', parsed.values.model, '--scene', scene],
+  ...['--datetime', parsed.values.datetime ?? '2024-08-12'],
+  ...['--processor', 'examples/processors/majority_filter.py'],
+  ...['outputs', 'export', '--path', join(out, 'run')],
+])
+const manifest: Manifest = JSON.parse(readFileSync(join(out, 'run/manifest.json'), 'utf8'))
+table(manifest)
+files()
+say(`${manifest.status}; the picture: ${resolve(out, 'run/preview.png')}`)
+if (manifest.status !== 'COMPLETED') process.exit(1)

@@ -1,0 +1,150 @@
+import type { Directory } from '@dagger.io/dagger'
+import type { Artifacts } from '../steps/artifacts.ts'
+import { stepResult, type StepResult } from '../steps/contract.ts'
+import { registry } from '../steps/registry.ts'
+import type { StepEnvironment } from '../steps/step.ts'
+import { inferenceStatus, type Manifest, type StepReport, type TaskReport } from './manifest.ts'
+import type { Plan, PlannedStep, PlannedTask } from './plan.ts'
+
+/** Errors that may pass: a cached failure of these is tried again, never repeated from the cache. */
+const TRANSIENT = new Set(['source.unreachable', 'source.timeout', 'geoserver.unreachable'])
+
+export interface Composed {
+  readonly outputs: Directory
+  readonly manifest: Manifest
+}
+
+const resultOf = async (out: Directory): Promise<StepResult> => {
+  const started = new Date().toISOString()
+  try {
+    return stepResult.parse(JSON.parse(await out.file('result.json').contents()))
+  } catch (error) {
+    // The program was killed or the image did not build: there is no result, and that is a result.
+    const message = String((error as Error).message).slice(0, 2000)
+    const failed = { code: 'step.crashed', message: `the step left no result: ${message}` }
+    return {
+      status: 'FAILED',
+      error: failed,
+      started_at: started,
+      seconds: 0,
+      artifacts: {},
+      details: {},
+    }
+  }
+}
+
+const report = (
+  step: PlannedStep,
+  result: StepResult,
+  since: { run: string; clock: number },
+  log: string | null,
+): StepReport => ({
+  process_id: step.process_id,
+  step_number: step.step_number,
+  status: result.status,
+  cached: result.started_at < since.run,
+  start_time: result.started_at,
+  seconds: result.seconds,
+  wall_seconds: Math.round(performance.now() - since.clock) / 1000,
+  artifacts: result.artifacts,
+  details: result.details,
+  error: result.error,
+  log,
+})
+
+const stopped = ({ process_id, step_number }: PlannedStep): StepReport => ({
+  ...{ process_id, step_number, status: 'STOPPED', cached: false, start_time: null, seconds: 0 },
+  ...{ wall_seconds: 0, artifacts: {}, details: {}, error: null, log: null },
+})
+
+const runStep = async (
+  env: StepEnvironment,
+  step: PlannedStep,
+  input: { files: Directory; artifacts: Artifacts },
+  runStart: string,
+): Promise<{ out: Directory; result: StepResult }> => {
+  const implementation = registry[step.process_id]
+  const out = implementation.out(env, input, step.parameters)
+  const result = await resultOf(out)
+  const stale = result.started_at < runStart && TRANSIENT.has(result.error?.code ?? '')
+  if (!stale) return { out, result }
+  const again = implementation.out({ ...env, runKey: crypto.randomUUID() }, input, step.parameters)
+  return { out: again, result: await resultOf(again) }
+}
+
+/** Folds one task over its steps; a failed step stops the task and keeps what was made. */
+const composeTask = async (
+  env: StepEnvironment,
+  task: PlannedTask,
+  inputs: Directory,
+  runStart: string,
+): Promise<{ files: Directory; logs: Directory; report: TaskReport }> => {
+  const folder = task.task_id.slice(task.task_id.lastIndexOf('-') + 1)
+  let files = task.source.includes('://')
+    ? env.dag.directory()
+    : env.dag.directory().withFile(task.source, inputs.file(task.source))
+  let made = env.dag.directory()
+  let logs = env.dag.directory()
+  let artifacts: Artifacts = {}
+  const reports: StepReport[] = []
+  for (const step of task.steps) {
+    if (reports.some((done) => done.status === 'FAILED')) {
+      reports.push(stopped(step))
+      continue
+    }
+    const since = { run: runStart, clock: performance.now() }
+    const { out, result } = await runStep(env, step, { files, artifacts }, runStart)
+    const kept = out.withoutFiles(['result.json', 'log.txt'])
+    const crashed = result.error?.code === 'step.crashed' && result.seconds === 0
+    const log = `${folder}-${step.process_id}-stdout.log`
+    if (!crashed) {
+      files = files.withDirectory('.', kept)
+      made = made.withDirectory('.', kept)
+      logs = logs.withFile(log, out.file('log.txt'))
+    }
+    artifacts = { ...artifacts, ...result.artifacts }
+    reports.push(report(step, result, since, crashed ? null : `${folder}/logs/${log}`))
+  }
+  const status = reports.some((step) => step.status === 'FAILED') ? 'FAILED' : 'FINISHED'
+  const { task_id, source, date } = task
+  return { files: made, logs, report: { task_id, source, date, folder, status, steps: reports } }
+}
+
+/**
+ * Runs a plan: each task over its steps, at most two tasks at a time.
+ *
+ * `outputs` holds `manifest.json`, `preview.png` of the first task that has one, and a folder a
+ * task with its files and `logs/`. A step's failure is in the manifest, never thrown.
+ */
+export const compose = async (
+  env: StepEnvironment,
+  plan: Plan,
+  inputs: Directory,
+): Promise<Composed> => {
+  const runStart = new Date().toISOString()
+  const done: Awaited<ReturnType<typeof composeTask>>[] = []
+  const queue = plan.tasks.map((task, index) => ({ task, index }))
+  const worker = async (): Promise<void> => {
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const key = `${env.runKey}/${next.task.task_id}`
+      done[next.index] = await composeTask({ ...env, runKey: key }, next.task, inputs, runStart)
+    }
+  }
+  await Promise.all([worker(), worker()])
+  const tasks = done.map((task) => task.report)
+  const manifest: Manifest = {
+    inference_id: plan.inference_id,
+    model: plan.model,
+    status: inferenceStatus(tasks),
+    tasks,
+  }
+  let outputs = env.dag.directory().withNewFile('manifest.json', JSON.stringify(manifest, null, 2))
+  for (const { files, logs, report } of done)
+    outputs = outputs
+      .withDirectory(report.folder, files.withoutFile('valid.tif'))
+      .withDirectory(`${report.folder}/logs`, logs)
+  const pictured = tasks.find((task) => task.steps.some((step) => step.artifacts.preview))
+  if (pictured)
+    outputs = outputs.withFile('preview.png', outputs.file(`${pictured.folder}/preview.png`))
+  return { outputs, manifest }
+}

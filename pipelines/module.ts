@@ -1,0 +1,173 @@
+import type { Client, Directory, File, Secret } from '@dagger.io/dagger'
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { contracts, type StepName } from '../steps/contracts.ts'
+import { registry } from '../steps/registry.ts'
+import { compose } from './compose.ts'
+import { invalid, PlanError } from './errors.ts'
+import { summarize } from './manifest.ts'
+import { type ModelMetadata, parseModel } from './model.ts'
+import { type Plan, planInference, type Processor } from './plan.ts'
+import { type InferenceRequest, inferenceRequest } from './request.ts'
+
+type Maybe<T> = { readonly [K in keyof T]?: T[K] | undefined }
+
+/** The arguments of `run-inference` and `plan`, as the Dagger surface takes them. */
+export type InferenceArguments = Maybe<{
+  model: string
+  modelFile: File
+  weights: File
+  request: File
+  scene: File
+  inputs: Directory
+  datetime: string
+  processor: File
+  processorParameters: string
+  geoserverUrl: string
+  geoserverUsername: Secret
+  geoserverPassword: Secret
+  inferenceId: string
+}>
+
+const jsonObject = (text: string, code: string, name: string) => {
+  try {
+    return z.record(z.string(), z.json()).parse(JSON.parse(text))
+  } catch {
+    throw new PlanError(code, `${name} must be a JSON object such as '{"threshold": 80}'`)
+  }
+}
+
+/** The metadata by `model` (a shipped name) or `modelFile`. @throws `model.not_found` */
+export const readModel = async (
+  dag: Client,
+  assets: Directory,
+  args: InferenceArguments,
+): Promise<ModelMetadata> => {
+  if (args.modelFile)
+    return parseModel(await args.modelFile.contents(), await args.modelFile.name())
+  const shipped = (await assets.directory('models').entries())
+    .filter((name) => name.endsWith('.yaml'))
+    .map((name) => name.slice(0, -5))
+  if (args.model === undefined || !shipped.includes(args.model))
+    throw new PlanError(
+      'model.not_found',
+      `no model ${args.model ?? 'was named'}: use --model with one of ${shipped.join(', ')}, or --model-file`,
+    )
+  return parseModel(await assets.file(`models/${args.model}.yaml`).contents(), `${args.model}.yaml`)
+}
+
+const readRequest = async (args: InferenceArguments): Promise<InferenceRequest> => {
+  const name = args.request ? await args.request.name() : 'request'
+  let document: unknown = {}
+  try {
+    if (args.request) document = parse(await args.request.contents())
+  } catch (error) {
+    throw invalid('request.invalid', name, (error as Error).message)
+  }
+  const parsed = inferenceRequest.safeParse(document)
+  if (!parsed.success) throw invalid('request.invalid', name, parsed.error)
+  if (args.datetime === undefined) return parsed.data
+  if (!z.iso.date().safeParse(args.datetime).success)
+    throw new PlanError('request.invalid', `datetime: ${args.datetime} is not YYYY-MM-DD`)
+  return { ...parsed.data, temporal_domain: [args.datetime] }
+}
+
+const readProcessor = async (args: InferenceArguments): Promise<Processor | undefined> => {
+  if (!args.processor) return undefined
+  return {
+    script: await args.processor.contents(),
+    file_name: await args.processor.name(),
+    processor_parameters: jsonObject(
+      args.processorParameters ?? '{}',
+      'processor.parameters',
+      'processor-parameters',
+    ),
+  }
+}
+
+const inputsOf = async (dag: Client, args: InferenceArguments): Promise<Directory> => {
+  const inputs = args.inputs ?? dag.directory()
+  return args.scene ? inputs.withFile(await args.scene.name(), args.scene) : inputs
+}
+
+const planOf = async (
+  dag: Client,
+  assets: Directory,
+  args: InferenceArguments,
+): Promise<{ plan: Plan; inputs: Directory }> => {
+  const model = await readModel(dag, assets, args)
+  const request = await readRequest(args)
+  const inputs = await inputsOf(dag, args)
+  const files = (await inputs.entries()).filter((name) => /\.(tiff?|zip)$/i.test(name))
+  // A scene given by name is run whatever its ending: the step says what is wrong with it.
+  const named = args.scene ? [await args.scene.name()] : []
+  const processor = await readProcessor(args)
+  const plan = planInference(request, model, {
+    files: args.inputs ? [...new Set([...files, ...named])] : named,
+    ...(processor ? { processor } : {}),
+    ...(args.geoserverUrl ? { geoserverUrl: args.geoserverUrl } : {}),
+    ...(args.inferenceId ? { inferenceId: args.inferenceId } : {}),
+  })
+  for (const task of plan.tasks)
+    if (!task.source.includes('://') && ![...files, ...named].includes(task.source))
+      throw new PlanError('source.not_found', `${task.source} is not among the inputs`)
+  return { plan, inputs }
+}
+
+/** What would run, as JSON; the script's text is left out. */
+export const planText = async (
+  dag: Client,
+  assets: Directory,
+  args: InferenceArguments,
+): Promise<string> => {
+  const { plan } = await planOf(dag, assets, args)
+  return JSON.stringify(plan, (key, value) => (key === 'script' ? undefined : value), 2)
+}
+
+/** Plans and runs; throws only for a wrong request. */
+export const composeInference = async (
+  dag: Client,
+  assets: Directory,
+  args: InferenceArguments,
+): Promise<{ outputs: Directory; summary: string }> => {
+  const { plan, inputs } = await planOf(dag, assets, args)
+  const secrets: Record<string, Secret> = {}
+  if (args.geoserverUsername) secrets.geoserverUsername = args.geoserverUsername
+  if (args.geoserverPassword) secrets.geoserverPassword = args.geoserverPassword
+  const env = {
+    dag,
+    assets: args.weights ? assets.withFile('models/weights.onnx', args.weights) : assets,
+    runKey: plan.inference_id,
+    secrets,
+  }
+  const { outputs, manifest } = await compose(env, plan, inputs)
+  return { outputs, summary: summarize(manifest) }
+}
+
+/** One step on its own; its failure fails the call. @throws Error with the step's code */
+export const runOne = async (
+  dag: Client,
+  assets: Directory,
+  name: StepName,
+  parameters: string,
+  input?: Directory,
+  secrets: Record<string, Secret> = {},
+): Promise<Directory> => {
+  const parsed = contracts[name].parameters.safeParse(
+    jsonObject(parameters, 'step.invalid', 'parameters'),
+  )
+  if (!parsed.success) throw invalid('step.invalid', name, parsed.error)
+  const files = (input ?? dag.directory()).withoutFiles([
+    'result.json',
+    'log.txt',
+    'artifacts.json',
+  ])
+  const listed = input && (await input.entries()).includes('artifacts.json')
+  const artifacts = listed ? JSON.parse(await input.file('artifacts.json').contents()) : {}
+  const env = { dag, assets, runKey: crypto.randomUUID(), secrets }
+  const out = registry[name].out(env, { files, artifacts }, parsed.data)
+  const result = JSON.parse(await out.file('result.json').contents())
+  if (result.status === 'FAILED') throw new Error(`${result.error.code}: ${result.error.message}`)
+  const all = { ...artifacts, ...result.artifacts }
+  return files.withDirectory('.', out).withNewFile('artifacts.json', JSON.stringify(all, null, 2))
+}

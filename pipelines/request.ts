@@ -1,0 +1,64 @@
+import { z } from 'zod'
+
+const bbox = z
+  .tuple([z.number(), z.number(), z.number(), z.number()])
+  .refine(([w, s, e, n]) => w < e && s < n && w >= -180 && e <= 180 && s >= -90 && n <= 90, {
+    message: 'must be [west, south, east, north] in degrees, west < east, south < north',
+  })
+
+/** A switch as old clients write it: `true`, `"True"`, `"true"`; null and absent are off. */
+export const flag = z
+  .union([z.boolean(), z.enum(['True', 'true', 'False', 'false', '']), z.null()])
+  .transform((value) => value === true || value === 'True' || value === 'true')
+
+const band = z.looseObject({
+  index: z.coerce.number().int().min(0),
+  band_name: z.string(),
+  RGB_band: z.enum(['R', 'G', 'B']).nullish(),
+  scaling_factor: z.coerce.number().default(1),
+})
+
+/** One modality that a model takes. @see contract.md 5.1 */
+export const inputSpec = z.looseObject({
+  connector: z.string().optional(),
+  collection: z.string().optional(),
+  bands: z.array(band).min(1),
+})
+
+/** One layer to publish. @see contract.md 5.1 */
+export const pushEntry = z.looseObject({
+  workspace: z.string().min(1),
+  layer_name: z.string().regex(/^\w+$/, 'letters, digits and _'),
+  display_name: z.string(),
+  filepath_key: z.string(),
+  file_suffix: z.string().default(''),
+  geoserver_style: z.union([z.string(), z.looseObject({})]).default(''),
+})
+
+export const postProcessing = z.looseObject({
+  cloud_masking: flag.optional(),
+  snow_ice_masking: flag.optional(),
+  permanent_water_masking: flag.optional(),
+  ocean_masking: flag.optional(),
+  regularization: flag.optional(),
+})
+
+/** What a user asks for: the body of `POST /v2/inference`, or a YAML file on the command line. */
+export const inferenceRequest = z.looseObject({
+  model_display_name: z.string().nullish(),
+  spatial_domain: z
+    .looseObject({
+      bbox: z.array(bbox).nullish(),
+      polygons: z.array(z.unknown()).nullish(),
+      tiles: z.array(z.unknown()).nullish(),
+      urls: z.array(z.string()).nullish(),
+    })
+    .default({}),
+  temporal_domain: z.array(z.string()).default([]),
+  model_input_data_spec: z.array(inputSpec).nullish(),
+  geoserver_push: z.array(pushEntry).nullish(),
+  post_processing: postProcessing.nullish(),
+  description: z.string().nullish(),
+  location: z.string().max(100).nullish(),
+})
+export type InferenceRequest = z.output<typeof inferenceRequest>

@@ -1,0 +1,216 @@
+/**
+ * Earth-observation inference: each pipeline step, and their composition, as Dagger functions.
+ */
+import { argument, dag, Directory, File, func, object, Secret } from '@dagger.io/dagger'
+import { composeInference, planText, readModel, runOne } from '../pipelines/module.ts'
+import { InferenceResult } from './inference-result.ts'
+
+@object()
+export class Geodag {
+  assets: Directory // a declared field: parameter properties are lost between calls
+
+  constructor(
+    /** Programs, image recipes and models; defaults to this module's own. */
+    @argument({
+      defaultPath: '.',
+      ignore: [
+        '*',
+        '!steps/*/program/**',
+        '!containers/**',
+        '!models/**',
+        '!examples/**',
+        '**/__pycache__',
+      ],
+    })
+    assets: Directory,
+  ) {
+    this.assets = assets
+  }
+
+  /** Run a model over scenes: fetch, infer, process, mask, publish. */
+  @func({ cache: 'never' })
+  async runInference(
+    /** Name of a shipped model: a file of models/ without .yaml */
+    model?: string,
+    /** A model's metadata of your own, YAML; instead of model */
+    modelFile?: File,
+    /** ONNX weights for model-file, when its inference.weights.file is weights.onnx */
+    weights?: File,
+    /** The request, YAML or JSON: the body of POST /v2/inference */
+    request?: File,
+    /** One GeoTIFF to run on */
+    scene?: File,
+    /** A folder of GeoTIFFs: a task for each, or named by the request's urls */
+    inputs?: Directory,
+    /** Acquisition date of the scene, YYYY-MM-DD, UTC */
+    datetime?: string,
+    /** Your Python script, run in the sandbox on the prediction */
+    processor?: File,
+    /** Its parameters, a JSON object */
+    processorParameters: string = '{}',
+    /** GeoServer to publish to, such as https://host/geoserver; without it the push is skipped */
+    geoserverUrl?: string,
+    /** GeoServer's user name */
+    geoserverUsername?: Secret,
+    /** GeoServer's password */
+    geoserverPassword?: Secret,
+    /** Id of the inference; by default made from the request, so that equal calls are equal work */
+    inferenceId?: string,
+  ): Promise<InferenceResult> {
+    const done = await composeInference(dag, this.assets, {
+      model,
+      modelFile,
+      weights,
+      request,
+      scene,
+      inputs,
+      datetime,
+      processor,
+      processorParameters,
+      geoserverUrl,
+      geoserverUsername,
+      geoserverPassword,
+      inferenceId,
+    })
+    return new InferenceResult(
+      done.outputs,
+      done.outputs.file('manifest.json'),
+      done.outputs.file('preview.png'),
+      done.summary,
+    )
+  }
+
+  /** Show what run-inference would run, as JSON, without running it. */
+  @func()
+  async plan(
+    /** Name of a shipped model */
+    model?: string,
+    /** A model's metadata of your own, YAML */
+    modelFile?: File,
+    /** The request, YAML or JSON */
+    request?: File,
+    /** One GeoTIFF */
+    scene?: File,
+    /** A folder of GeoTIFFs */
+    inputs?: Directory,
+    /** Acquisition date, YYYY-MM-DD */
+    datetime?: string,
+    /** Your Python script */
+    processor?: File,
+    /** Its parameters, a JSON object */
+    processorParameters: string = '{}',
+  ): Promise<string> {
+    return planText(dag, this.assets, {
+      model,
+      modelFile,
+      request,
+      scene,
+      inputs,
+      datetime,
+      processor,
+      processorParameters,
+    })
+  }
+
+  /** The metadata of a shipped model, as JSON, checked. */
+  @func()
+  async model(
+    /** A file of models/ without .yaml */
+    name: string,
+  ): Promise<string> {
+    return JSON.stringify(await readModel(dag, this.assets, { model: name }), null, 2)
+  }
+
+  /** Make the demo's synthetic 13-band scene: a lake, a river, clouds; EPSG:32630, 10 m. */
+  @func()
+  demoScene(
+    /** Same seed, same bytes */
+    seed: number = 7,
+    /** Side in pixels */
+    size: number = 768,
+  ): File {
+    return this.assets
+      .directory('containers/raster')
+      .dockerBuild()
+      .withMountedFile('/make_scene.py', this.assets.file('examples/make_scene.py'))
+      .withExec([
+        'python3',
+        '/make_scene.py',
+        '/scene.tif',
+        '--seed',
+        String(seed),
+        '--size',
+        String(size),
+      ])
+      .file('/scene.tif')
+  }
+
+  /** Step: one scene by URL or from a folder, its bands selected, scaled and filled. */
+  @func({ cache: 'never' })
+  async urlConnector(
+    /** JSON of the step's parameters: url or file, date, bands */
+    parameters: string,
+    /** Folder that holds parameters.file */
+    input?: Directory,
+  ): Promise<Directory> {
+    return runOne(dag, this.assets, 'url-connector', parameters, input)
+  }
+
+  /** Step: an ONNX model over a model input, window by window. */
+  @func()
+  async onnxInference(
+    /** JSON of the step's parameters: the inference block of a model's YAML */
+    parameters: string,
+    /** What url-connector returned */
+    input: Directory,
+  ): Promise<Directory> {
+    return runOne(dag, this.assets, 'onnx-inference', parameters, input)
+  }
+
+  /** Step: your Python script in the sandbox: no network, no capabilities, limits. */
+  @func()
+  async genericPythonProcessor(
+    /** The script, with a __main__ guard */
+    processor: File,
+    /** What onnx-inference returned, with the model input */
+    input: Directory,
+    /** Parameters of the script, a JSON object */
+    processorParameters: string = '{}',
+  ): Promise<Directory> {
+    const parameters = JSON.stringify({
+      script: await processor.contents(),
+      file_name: await processor.name(),
+      processor_parameters: JSON.parse(processorParameters),
+    })
+    return runOne(dag, this.assets, 'generic-python-processor', parameters, input)
+  }
+
+  /** Step: RGB, masks, preview and archive.zip of a prediction. */
+  @func()
+  async postprocessGeneric(
+    /** JSON of the step's parameters: rgb, masks, mask_band, colors */
+    parameters: string,
+    /** Scene and prediction, as the steps before returned them */
+    input: Directory,
+  ): Promise<Directory> {
+    return runOne(dag, this.assets, 'postprocess-generic', parameters, input)
+  }
+
+  /** Step: publish layers to a GeoServer; never cached. */
+  @func({ cache: 'never' })
+  async pushToGeoserver(
+    /** JSON of the step's parameters: url, layer_prefix, layers */
+    parameters: string,
+    /** The rasters to publish */
+    input: Directory,
+    /** GeoServer's user name */
+    username: Secret,
+    /** GeoServer's password */
+    password: Secret,
+  ): Promise<Directory> {
+    return runOne(dag, this.assets, 'push-to-geoserver', parameters, input, {
+      geoserverUsername: username,
+      geoserverPassword: password,
+    })
+  }
+}

@@ -1,0 +1,20 @@
+/**
+ * The files that steps hand on, by the keys that `geoserver_push[].filepath_key` may name.
+ *
+ * @see contract.md 4.0
+ */
+export const ARTIFACTS = {
+  original_input_image: 'the scene as delivered',
+  imputed_input_image: 'the model input: float32, bands of the spec in order, nodata filled',
+  model_output_image: 'the prediction: int16 (classes) or float32, one band, nodata -1 or -9999',
+  model_output_image_raw: 'the prediction before a generic processor changed it',
+  model_input_original_image_rgb: 'red, green, blue of the scene, nodata -9999',
+  model_output_image_masked: 'the prediction with 997 water, 998 snow, 999 cloud, nodata -9999',
+  model_output_regularized_image: 'the prediction with regularised outlines',
+  preview: 'a PNG of the prediction over the scene',
+  archive: 'every raster and vector of the task, flat',
+} as const
+
+export type ArtifactKey = keyof typeof ARTIFACTS
+/** Artifact key to file name, inside the task's folder. */
+export type Artifacts = Readonly<Partial<Record<ArtifactKey, string>>>

@@ -1,0 +1,17 @@
+import { contract as genericPythonProcessor } from './generic-python-processor/contract.ts'
+import { contract as onnxInference } from './onnx-inference/contract.ts'
+import { contract as postprocessGeneric } from './postprocess-generic/contract.ts'
+import { contract as pushToGeoserver } from './push-to-geoserver/contract.ts'
+import { contract as urlConnector } from './url-connector/contract.ts'
+
+/** Every step's contract: what the plan and the API may see of a step. */
+export const contracts = {
+  'url-connector': urlConnector,
+  'onnx-inference': onnxInference,
+  'generic-python-processor': genericPythonProcessor,
+  'postprocess-generic': postprocessGeneric,
+  'push-to-geoserver': pushToGeoserver,
+} as const
+
+export type StepName = keyof typeof contracts
+export const stepNames = Object.keys(contracts) as StepName[]

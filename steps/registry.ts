@@ -1,0 +1,19 @@
+import type { StepName } from './contracts.ts'
+import { genericPythonProcessor } from './generic-python-processor/step.ts'
+import { onnxInference } from './onnx-inference/step.ts'
+import { postprocessGeneric } from './postprocess-generic/step.ts'
+import { pushToGeoserver } from './push-to-geoserver/step.ts'
+import type { Step } from './step.ts'
+import { urlConnector } from './url-connector/step.ts'
+
+// A list of differently typed steps: each is called with what its own contract parsed.
+const erase = (step: unknown): Step => step as Step
+
+/** Every step by its `process_id`. */
+export const registry: Readonly<Record<StepName, Step>> = {
+  'url-connector': erase(urlConnector),
+  'onnx-inference': erase(onnxInference),
+  'generic-python-processor': erase(genericPythonProcessor),
+  'postprocess-generic': erase(postprocessGeneric),
+  'push-to-geoserver': erase(pushToGeoserver),
+}

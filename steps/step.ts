@@ -1,0 +1,53 @@
+import { ReturnType } from '@dagger.io/dagger'
+import type { Client, Container, ContainerWithExecOpts, Directory, Secret } from '@dagger.io/dagger'
+import type { z } from 'zod'
+import type { Artifacts } from './artifacts.ts'
+import type { StepContract } from './contract.ts'
+
+/** What a step may reach: the engine, the shipped files, and the secrets given to it alone. */
+export interface StepEnvironment {
+  readonly dag: Client
+  /** The project's own files: `steps/*\/program`, `containers`, `models`. */
+  readonly assets: Directory
+  /** Names this task's try; in the cache key of steps with effects only, never of a pure step. */
+  readonly runKey: string
+  readonly secrets: Readonly<Record<string, Secret>>
+}
+
+/** What earlier steps made: `files` holds every artifact flat, `artifacts` says which is which. */
+export interface StepInput {
+  readonly files: Directory
+  readonly artifacts: Artifacts
+}
+
+export interface Step<P extends z.ZodType = z.ZodType> {
+  readonly contract: StepContract<P>
+  /** The step's `/out`, lazily: `result.json`, `log.txt` and the files it made. */
+  out(env: StepEnvironment, input: StepInput, parameters: z.output<P>): Directory
+}
+
+/** Declares a step, keeping the type of its parameters. */
+export const defineStep = <P extends z.ZodType>(step: Step<P>) => step
+
+/** A step's failure is data for the manifest, not a GraphQL error: the program writes it down. */
+export const STEP_EXEC: ContainerWithExecOpts = { expect: ReturnType.Any }
+
+/** The image of `containers/<name>`, built on first use and cached by content from then on. */
+export const image = (env: StepEnvironment, name: string): Container =>
+  env.assets.directory(`containers/${name}`).dockerBuild()
+
+/** Runs `steps/<name>/program/main.py` over `/in` with `{parameters, artifacts}` as one JSON file. */
+export const runPython = (
+  env: StepEnvironment,
+  step: string,
+  base: Container,
+  input: StepInput,
+  parameters: unknown,
+): Directory =>
+  base
+    .withMountedDirectory('/program', env.assets.directory(`steps/${step}/program`))
+    .withMountedDirectory('/in', input.files)
+    .withNewFile('/parameters.json', JSON.stringify({ parameters, artifacts: input.artifacts }))
+    .withExec(['mkdir', '-p', '/out'])
+    .withExec(['python3', '/program/main.py', '/parameters.json', '/in', '/out'], STEP_EXEC)
+    .directory('/out')

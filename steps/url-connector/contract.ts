@@ -1,0 +1,32 @@
+import { z } from 'zod'
+import { defineContract } from '../contract.ts'
+
+const band = z.object({
+  index: z.number().int().min(0).describe('Position in the file, counted from 0'),
+  band_name: z.string(),
+  scaling_factor: z.number().default(1).describe('Multiplied with the pixel'),
+})
+
+/** What a plan may ask of the step: one scene, its bands and their scale. */
+export const contract = defineContract({
+  name: 'url-connector',
+  consumes: [],
+  produces: ['original_input_image', 'imputed_input_image'],
+  parameters: z
+    .strictObject({
+      url: z
+        .url({ protocol: /^https?$/ })
+        .optional()
+        .describe('URL of a GeoTIFF or a zip of one'),
+      file: z.string().optional().describe('Name of a file among the inputs, instead of a URL'),
+      date: z.iso.date().nullable().default(null).describe('Acquisition date, UTC'),
+      bands: z.array(band).default([]).describe('Empty: every band, unscaled'),
+      require_crs: z.boolean().default(false),
+      max_bytes: z.number().int().positive().default(4_000_000_000),
+      allow_private_hosts: z
+        .boolean()
+        .default(false)
+        .describe('Only for tests and closed networks'),
+    })
+    .refine((p) => (p.url === undefined) !== (p.file === undefined), 'give either url or file'),
+})
