@@ -1,0 +1,38 @@
+import { z } from 'zod'
+import { defineContract } from '../contract.ts'
+
+const count = (fallback: number, most: number) =>
+  z.number().int().positive().max(most).default(fallback)
+
+/** What a user's script may use; a breach fails with a `processor.*` code of its own. */
+export const limits = z.strictObject({
+  wall_seconds: count(600, 7200),
+  cpu_seconds: count(600, 14_400),
+  memory_mb: count(2048, 65_536).describe('Resident memory of all its processes together'),
+  processes: count(64, 1024),
+  open_files: count(256, 4096),
+  file_mb: count(1024, 65_536).describe('One file'),
+  output_mb: count(2048, 131_072).describe('All that it writes'),
+  log_mb: count(10, 100),
+})
+
+const LARGEST_SCRIPT = 10 * 1024 * 1024
+
+/** A user's script over the prediction. @see contract.md 4.8 */
+export const contract = defineContract({
+  name: 'generic-python-processor',
+  consumes: ['model_output_image'],
+  produces: ['model_output_image', 'model_output_image_raw'],
+  parameters: z.strictObject({
+    script: z.string().max(LARGEST_SCRIPT, 'the script is larger than 10 MiB'),
+    file_name: z
+      .string()
+      .max(100)
+      .regex(/^[\w][\w .-]*\.py$/, 'a file name ending in .py, without folders'),
+    processor_parameters: z
+      .record(z.string(), z.json())
+      .nullish()
+      .transform((value) => value ?? {}),
+    limits: limits.prefault({}),
+  }),
+})

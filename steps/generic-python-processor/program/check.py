@@ -1,0 +1,63 @@
+"""What can be said of a script before it runs, and how it wants to be called."""
+
+import ast
+import json
+import re
+
+PARSERS = {"argparse", "click", "getopt", "fire", "typer", "docopt", "optparse"}
+
+
+class Breach(Exception):
+    """A failure of the user's script, with its ``processor.*`` code and the cure."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def _is_guard(node: ast.AST) -> bool:
+    """``if __name__ == "__main__"``, either way round."""
+    if not isinstance(node, ast.If) or not isinstance(node.test, ast.Compare) or len(node.test.ops) != 1:
+        return False
+    sides = [node.test.left, *node.test.comparators]
+    names = any(isinstance(side, ast.Name) and side.id == "__name__" for side in sides)
+    mains = any(isinstance(side, ast.Constant) and side.value == "__main__" for side in sides)
+    return isinstance(node.test.ops[0], ast.Eq) and names and mains
+
+
+def check_script(script: str, name: str) -> ast.Module:
+    """The parsed script. Raises ``processor.syntax`` or ``processor.no_main``."""
+    try:
+        tree = ast.parse(script, name)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as failure:
+        where = f"{name}, line {getattr(failure, 'lineno', '?')}"
+        raise Breach("processor.syntax", f"{where}: {getattr(failure, 'msg', failure)}") from failure
+    if not any(_is_guard(node) for node in tree.body):
+        raise Breach("processor.no_main", f'{name} has no `if __name__ == "__main__":` at top level: add one')
+    return tree
+
+
+def is_positional(tree: ast.Module) -> bool:
+    """True for a script that reads ``sys.argv`` by hand and imports no parser of options."""
+    imported = {alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {(node.module or "").split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    reads = any(isinstance(node, ast.Attribute) and node.attr == "argv" for node in ast.walk(tree))
+    reads |= any(isinstance(node, ast.Name) and node.id == "argv" for node in ast.walk(tree))
+    return reads and not imported & PARSERS
+
+
+def _text(value) -> str:
+    return json.dumps(value) if isinstance(value, (dict, list)) or value is None else str(value)
+
+
+def command_of(tree: ast.Module, path: str, parameters: dict, source: str, work: str) -> list[str]:
+    """The argument vector, in the style that the script reads (contract.md 4.8). Never a shell."""
+    python = ["/venv/bin/python", "-B", path]
+    bad = [key for key in parameters if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]{0,63}", key)]
+    if bad:
+        raise Breach("processor.parameters", f"processor_parameters.{bad[0]!r}: a name is letters, digits, _ and -")
+    if is_positional(tree):
+        name = source.rstrip("/").rsplit("/", 1)[-1] or "output"
+        return [*python, source, f"{work}/{name}", json.dumps(parameters)]
+    flags = [part for key, value in parameters.items() if key not in ("input", "output") for part in (f"--{key}", _text(value))]
+    return [*python, *flags, "--input", source, "--output", work]

@@ -1,0 +1,183 @@
+"""Starts the confined script, watches it, stops it at its first breach, leaves nothing running."""
+
+import os
+import re
+import select
+import signal
+import time
+
+from check import Breach
+from confine import MB, NOBODY, confine
+
+POLL_SECONDS = 0.05
+TAIL = 16_384
+ENVIRONMENT = {
+    "PATH": "/venv/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "2",
+    "OPENBLAS_NUM_THREADS": "2", "PYTHONDONTWRITEBYTECODE": "1", "GEODAG_PARAMETERS": "/script/parameters.json",
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+}  # fmt: skip
+
+
+def _processes() -> list[int]:
+    """Pids that run as uid 65534."""
+    found = []
+    for name in os.listdir("/proc"):
+        try:
+            if name.isdigit() and _uid(name) == NOBODY:
+                found.append(int(name))
+        except (OSError, AttributeError):
+            pass  # it ended between the two looks
+    return found
+
+
+def _uid(pid: str) -> int:
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        return int(re.search(r"^Uid:\s+(\d+)", file.read(), re.M).group(1))
+
+
+def _resident(pids: list[int]) -> int:
+    """Bytes resident, shared pages counted once for each process."""
+    total = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/statm", encoding="utf-8") as file:
+                total += int(file.read().split()[1]) * 4096
+        except OSError:
+            pass
+    return total
+
+
+def _written(folders: tuple[str, ...]) -> int:
+    total = 0
+    for folder in folders:
+        for parent, _, names in os.walk(folder):
+            for name in names:
+                try:
+                    total += os.lstat(os.path.join(parent, name)).st_blocks * 512
+                except OSError:
+                    pass
+    return total
+
+
+def _kill_all() -> None:
+    """A fork bomb outruns one look: it is stopped first, so that it cannot grow, then killed."""
+    deadline = time.monotonic() + 30
+    while (pids := _processes()) and time.monotonic() < deadline:
+        for how in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in pids:
+                try:
+                    os.kill(pid, how)
+                except OSError:
+                    pass
+        while True:
+            try:
+                if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                    break
+            except ChildProcessError:
+                break
+        time.sleep(0.01)
+
+
+def _start(command: list[str], limits: dict, folders: tuple[str, ...]) -> tuple[int, int]:
+    """(pid, read end of its stdout and stderr)."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(writer)
+        return pid, reader
+    try:
+        null = os.open("/dev/null", os.O_RDONLY)
+        os.dup2(null, 0)
+        os.dup2(writer, 1)
+        os.dup2(writer, 2)
+        os.closerange(3, 4096)
+        confine(limits, folders)
+        os.execve(command[0], command, {**ENVIRONMENT, "HOME": folders[0], "TMPDIR": folders[1]})
+    except BaseException as failure:
+        os.write(2, f"sandbox: {type(failure).__name__}: {failure}\n".encode())
+        os._exit(125)
+
+
+class _Watch:
+    """What was seen so far, and the breach that it makes, if any."""
+
+    def __init__(self, limits: dict, folders: tuple[str, ...], log) -> None:
+        self.limits, self.folders, self.log = limits, folders, log
+        self.deadline = time.monotonic() + limits["wall_seconds"]
+        self.printed, self.tail, self.crowd = 0, b"", 0
+
+    def take(self, chunk: bytes) -> None:
+        room = self.limits["log_mb"] * MB - self.printed
+        self.log.write(chunk[: max(room, 0)])
+        self.printed += len(chunk)
+        self.tail = (self.tail + chunk)[-TAIL:]
+
+    def breach(self) -> Breach | None:
+        limits, pids = self.limits, _processes()
+        self.crowd = max(self.crowd, len(pids))
+        if self.printed > limits["log_mb"] * MB:
+            return Breach("processor.log_size", f"it printed more than {limits['log_mb']} MB: print less")
+        if _resident(pids) > limits["memory_mb"] * MB:
+            return Breach("processor.memory", f"it used more than {limits['memory_mb']} MB: work window by window")
+        if _written(self.folders) > limits["output_mb"] * MB:
+            return Breach("processor.output_size", f"it wrote more than {limits['output_mb']} MB")
+        if time.monotonic() > self.deadline:
+            if self.crowd >= limits["processes"] - 1:
+                return self.crowded()
+            return Breach("processor.timeout", f"it ran longer than {limits['wall_seconds']} s")
+        return None
+
+    def crowded(self) -> Breach:
+        return Breach("processor.processes", f"it started more than {self.limits['processes']} processes or threads")
+
+    def ended(self, status: int) -> Breach | None:
+        """The name of a bad end, read off its signal or the last lines that it printed."""
+        if status == 0:
+            return None
+        text = self.tail.decode("utf-8", "replace")
+        killed = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+        last = next((line for line in reversed(text.splitlines()) if line.strip()), "it printed nothing")
+        how = f"signal {killed}" if killed else f"exit code {os.WEXITSTATUS(status)}"
+        if killed == signal.SIGXCPU:
+            return Breach("processor.cpu", f"it used more than {self.limits['cpu_seconds']} s of processor time")
+        if killed == signal.SIGXFSZ or "[Errno 27]" in text or "File too large" in text:
+            return Breach("processor.file_size", f"it wrote a file larger than {self.limits['file_mb']} MB")
+        for code, pattern, cure in SIGNS:
+            if re.search(pattern, text):
+                return Breach(code, f"{cure} ({last[:300]})")
+        if self.crowd >= self.limits["processes"] - 1 or "[Errno 11]" in text or "can't start new thread" in text:
+            return self.crowded()
+        return Breach("processor.failed", f"it ended with {how}: {last[:500]}")
+
+
+SIGNS = (
+    ("processor.memory", r"(?m)^(\S*\.)?_?(Array)?MemoryError|Cannot allocate memory|std::bad_alloc", "it ran out of memory"),
+    ("processor.network", r"Network is unreachable|\[Errno 101\]|[Nn]ame resolution|\bgaierror\b", "the sandbox has no network"),
+    ("processor.input_readonly", r"Read-only file system|Permission denied: '/in", "the input is read-only: write below --output"),
+    ("processor.parameters", r"(?m)^usage: (.|\n)*error: ", "the parameters do not fit the script's options"),
+)  # fmt: skip
+
+
+def supervise(command: list[str], limits: dict, folders: tuple[str, ...], log) -> str:
+    """Runs ``command`` to its end; the last text that it printed. Raises ``Breach``."""
+    watch, breach, status = _Watch(limits, folders, log), None, None
+    pid, reader = _start(command, limits, folders)
+    try:
+        while breach is None and status is None:
+            if select.select([reader], [], [], POLL_SECONDS)[0]:
+                watch.take(os.read(reader, 1 << 20))
+            breach = watch.breach()
+            ended, code = os.waitpid(pid, os.WNOHANG)
+            status = code if ended else None
+        while status is not None and select.select([reader], [], [], 0)[0] and (chunk := os.read(reader, 1 << 20)):
+            watch.take(chunk)
+            if watch.printed > limits["log_mb"] * MB:
+                breach = breach or watch.breach()
+                break
+    finally:
+        _kill_all()
+        os.close(reader)
+    breach = breach or watch.ended(status)
+    if breach:
+        raise breach
+    return watch.tail.decode("utf-8", "replace")
