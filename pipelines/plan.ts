@@ -53,10 +53,10 @@ export const inferenceIdOf = (...parts: unknown[]): string => {
 
 /** Step names in order: the model's, with the processor before postprocess (contract.md 1.3). */
 export const stepOrder = (model: ModelMetadata, withProcessor: boolean): StepName[] => {
-  const names = [...model.pipeline_steps]
+  const names: StepName[] = [...model.pipeline_steps]
     .sort((a, b) => a.step_number - b.step_number)
-    .map((step) => step.process_id as StepName)
-    .filter((name) => name !== 'generic-python-processor')
+    .map((step): StepName => step.process_id as StepName)
+    .filter((name): name is StepName => name !== 'generic-python-processor')
   if (!withProcessor) return names
   const at = ['postprocess-generic', 'push-to-geoserver'].map((name) =>
     names.indexOf(name as StepName),
