@@ -1,0 +1,137 @@
+import { mkdtempSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { dag } from '@dagger.io/dagger'
+import { expect, test } from 'vitest'
+import { make, root, run, scene, session } from '../support/engine.ts'
+
+const shared = join(root, '../shared/data')
+const SPAIN = 'Spain_7370579_S2Hand.tif'
+const CSMASK = 'csmask_sentinel2_6band.tif'
+
+const one = (name: string) => dag.directory().withFile(name, scene(join(shared, name)))
+
+/** What Python in the raster image says of the outputs, as JSON. */
+const ask = async (outputs: ReturnType<typeof one>, script: string) => {
+  const base = dag.host().directory(join(root, 'containers/raster')).dockerBuild()
+  const text = await base
+    .withMountedDirectory('/o', outputs)
+    .withMountedFile('/label.tif', scene(join(shared, 'csmask_sentinel2_label.tif')))
+    .withMountedFile('/spain.tif', scene(join(shared, SPAIN)))
+    .withExec(['python3', '-c', `import json,glob,rasterio,numpy\n${script}`])
+    .stdout()
+  return JSON.parse(text)
+}
+
+test('csmask agrees with the label beside its scene: accuracy about 0.90', () =>
+  session(async () => {
+    const { outputs, manifest } = await run('ukis-csmask', one(CSMASK), [CSMASK])
+    expect(manifest.status).toBe('COMPLETED')
+    const accuracy = await ask(
+      outputs,
+      "p=rasterio.open(glob.glob('/o/task_0/*_pred.tif')[0]).read(1)\nl=rasterio.open('/label.tif').read(1)\nprint(json.dumps(float((p==l).mean())))",
+    )
+    expect(accuracy).toBeGreaterThan(0.89)
+  }))
+
+test('tiny-water finds the water of the Spain chip, and a second call does no step again but the push', () =>
+  session(async () => {
+    const first = await run(
+      'tiny-water',
+      one(SPAIN),
+      [SPAIN],
+      {},
+      { temporal_domain: ['2019-09-18'] },
+    )
+    expect(first.manifest.status).toBe('COMPLETED')
+    const said = await ask(
+      first.outputs,
+      `
+d=rasterio.open(glob.glob('/o/task_0/*_pred.tif')[0]); p=d.read(1); s=rasterio.open('/spain.tif'); x=s.read().astype(float)
+rule=((x[2]-x[11])/(x[2]+x[11]+1e-9)>.1)&((x[2]-x[8])/(x[2]+x[8]+1e-9)>-.1)
+print(json.dumps({'iou': float(((p==1)&rule).sum()/((p==1)|rule).sum()), 'crs': d.crs==s.crs, 'transform': d.transform==s.transform,
+ 'layout': d.tags(ns='IMAGE_STRUCTURE').get('LAYOUT'), 'nodata': d.nodata, 'dtype': d.dtypes[0]}))`,
+    )
+    expect(said).toMatchObject({
+      crs: true,
+      transform: true,
+      layout: 'COG',
+      nodata: -1,
+      dtype: 'int16',
+    })
+    expect(said.iou).toBeGreaterThan(0.7)
+    const again = await run(
+      'tiny-water',
+      one(SPAIN),
+      [SPAIN],
+      {},
+      { temporal_domain: ['2019-09-18'] },
+    )
+    const steps = again.manifest.tasks[0]!.steps
+    expect(
+      steps.map((step) => [step.process_id, step.cached || step.status === 'SKIPPED']),
+    ).toEqual(first.manifest.tasks[0]!.steps.map((step) => [step.process_id, true]))
+    const folder = mkdtempSync(join(tmpdir(), 'geodag-'))
+    await again.outputs.export(folder)
+    const png = readFileSync(join(folder, 'preview.png'))
+    expect(png.subarray(1, 4).toString()).toBe('PNG')
+    expect(readFileSync(join(folder, 'task_0/archive.zip')).subarray(0, 2).toString()).toBe('PK')
+  }))
+
+const BAD = `
+import numpy, rasterio, zipfile
+from rasterio.transform import from_origin
+def tif(name, bands, fill, crs='EPSG:32630', nodata=0):
+    with rasterio.open(name, 'w', driver='GTiff', count=bands, height=128, width=128, dtype='uint16', crs=crs,
+                       transform=from_origin(500000, 4500000, 10, 10), nodata=nodata) as d:
+        d.write(numpy.full((bands, 128, 128), fill, 'uint16'))
+open('not-a-raster.tif', 'w').write('hello')
+tif('too-few-bands.tif', 3, 500)
+tif('all-nodata.tif', 13, 0)
+tif('no-crs.tif', 13, 500, None)
+with zipfile.ZipFile('bomb.zip', 'w', zipfile.ZIP_DEFLATED) as z: z.writestr('a.tif', b'0' * 300_000_000)
+with zipfile.ZipFile('empty.zip', 'w') as z: z.writestr('readme.txt', 'x')
+open('vrt.tif', 'w').write('<VRTDataset rasterXSize="1" rasterYSize="1"></VRTDataset>')
+`
+const cases: [string, string, object?][] = [
+  ['not-a-raster.tif', 'source.not_raster'],
+  ['vrt.tif', 'source.not_raster'],
+  ['too-few-bands.tif', 'source.too_few_bands'],
+  ['all-nodata.tif', 'source.all_nodata'],
+  ['bomb.zip', 'source.zip_bomb'],
+  ['empty.zip', 'source.zip_empty'],
+  ['no-crs.tif', 'source.no_crs', { geoserverUrl: 'http://127.0.0.1:9/geoserver' }],
+]
+
+test.each(cases)(
+  '%s fails with %s, the file named, and no stack trace',
+  (file, code, options = {}) =>
+    session(async () => {
+      const { manifest, outputs } = await run('tiny-water', make(BAD), [file], options)
+      const step = manifest.tasks[0]!.steps[0]!
+      expect(manifest.status).toBe('FAILED')
+      expect(step.error?.code).toBe(code)
+      expect(manifest.tasks[0]!.steps.slice(1).every((s) => s.status === 'STOPPED')).toBe(true)
+      const log = await outputs.file(step.log!).contents()
+      expect(log).toContain(code)
+      expect(log).not.toContain('Traceback')
+    }),
+)
+
+test('a URL to a private address or another scheme of trick is refused', () =>
+  session(async () => {
+    for (const url of [
+      'http://127.0.0.1/a.tif',
+      'http://169.254.169.254/latest',
+      'http://[::1]/a.tif',
+    ]) {
+      const { manifest } = await run(
+        'tiny-water',
+        dag.directory(),
+        [],
+        {},
+        { spatial_domain: { urls: [url] } },
+      )
+      expect(manifest.tasks[0]!.steps[0]!.error?.code).toBe('source.forbidden_host')
+    }
+  }))

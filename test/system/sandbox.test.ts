@@ -1,0 +1,155 @@
+import { dag } from '@dagger.io/dagger'
+import { expect, test } from 'vitest'
+import { registry } from '../../steps/registry.ts'
+import { contracts } from '../../steps/contracts.ts'
+import { stepResult } from '../../steps/contract.ts'
+import { assets, make, session } from '../support/engine.ts'
+
+const PREDICTION = `
+import numpy, rasterio
+from rasterio.transform import from_origin
+with rasterio.open('a_pred.tif', 'w', driver='GTiff', count=1, height=64, width=64, dtype='int16', crs='EPSG:32630',
+                   transform=from_origin(500000, 4500000, 10, 10), nodata=-1) as d:
+    d.write(numpy.arange(4096, dtype='int16').reshape(1, 64, 64) % 3)
+`
+const guard = (body: string) =>
+  `import os, sys, time\nif __name__ == "__main__":\n${body.replace(/^/gm, '    ')}\n`
+
+const runScript = async (script: string, limits = {}, processor_parameters = {}) => {
+  const step = contracts['generic-python-processor'].parameters
+  const parameters = step.parse({ script, file_name: 'p.py', processor_parameters, limits })
+  const env = { dag, assets: assets(), runKey: 'x', secrets: {} }
+  const input = { files: make(PREDICTION), artifacts: { model_output_image: 'a_pred.tif' } }
+  const out = registry['generic-python-processor'].out(env, input, parameters)
+  const result = stepResult.parse(JSON.parse(await out.file('result.json').contents()))
+  return { result, out, log: await out.file('log.txt').contents() }
+}
+
+const small = {
+  wall_seconds: 10,
+  memory_mb: 300,
+  log_mb: 2,
+  output_mb: 50,
+  file_mb: 20,
+  processes: 24,
+}
+const hostile: [string, string, string, object?][] = [
+  [
+    'opens a socket',
+    'processor.network',
+    guard('import socket\nsocket.create_connection(("1.1.1.1", 80), 5)'),
+  ],
+  [
+    'asks a URL',
+    'processor.network',
+    guard('import urllib.request\nurllib.request.urlopen("http://example.org")'),
+  ],
+  [
+    'writes to its input',
+    'processor.input_readonly',
+    guard('open("/in/a_pred.tif", "ab").write(b"x")'),
+  ],
+  ['forks without end', 'processor.processes', guard('while True: os.fork()')],
+  [
+    'forks without end and hides it',
+    'processor.processes',
+    guard('while True:\n    try: os.fork()\n    except OSError: time.sleep(0.1)'),
+    { wall_seconds: 3 },
+  ],
+  ['takes all memory at once', 'processor.memory', guard('x = bytearray(1 << 40)')],
+  [
+    'takes all memory bit by bit',
+    'processor.memory',
+    guard('x = []\nwhile True: x.append(bytearray(1 << 20))'),
+  ],
+  ['sleeps for ever', 'processor.timeout', guard('time.sleep(1e6)'), { wall_seconds: 2 }],
+  [
+    'ignores SIGTERM and sleeps',
+    'processor.timeout',
+    guard('import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(1e6)'),
+    { wall_seconds: 2 },
+  ],
+  ['burns the processor', 'processor.cpu', guard('while True: pass'), { cpu_seconds: 1 }],
+  [
+    'prints 1 GB',
+    'processor.log_size',
+    guard('for _ in range(1024): sys.stdout.write("x" * (1 << 20))'),
+  ],
+  [
+    'writes a large file',
+    'processor.file_size',
+    guard('open("big", "wb").write(b"x" * (30 << 20))'),
+  ],
+  [
+    'writes many files',
+    'processor.output_size',
+    guard('for i in range(10):\n    open(f"f{i}", "wb").write(b"x" * (10 << 20)); time.sleep(0.2)'),
+  ],
+  ['leaves a broken raster', 'processor.bad_output', guard('open("a_pred.tif", "w").write("x")')],
+  ['raises', 'processor.failed', guard('raise ValueError("my own words")')],
+  ['has a syntax error', 'processor.syntax', 'def (:\n'],
+  ['has no __main__ guard', 'processor.no_main', 'print("hi")\n'],
+]
+
+test.each(hostile)(
+  'a processor that %s fails with %s and keeps its log',
+  (_, code, script, limits = {}) =>
+    session(async () => {
+      const { result, log } = await runScript(script, { ...small, ...limits })
+      expect(result.error?.code, JSON.stringify(result.error) + log.slice(-2000)).toBe(code)
+      expect(log).toContain(code)
+    }),
+)
+
+test('parameters that the script does not take fail with processor.parameters', () =>
+  session(async () => {
+    const script = guard(
+      'import argparse\np = argparse.ArgumentParser()\np.add_argument("--input"); p.add_argument("--output")\np.parse_args()',
+    )
+    expect((await runScript(script, small, { nope: 1 })).result.error?.code).toBe(
+      'processor.parameters',
+    )
+    expect((await runScript(script, small, { 'a; rm': 1 })).result.error?.code).toBe(
+      'processor.parameters',
+    )
+  }))
+
+test('the script sees no token, no capability, no root, no network, and cannot leave a daemon', () =>
+  session(async () => {
+    const body = `import json
+status = open('/proc/self/status').read()
+if os.fork() == 0:
+    os.setsid(); time.sleep(600)
+print(json.dumps({'env': sorted(os.environ), 'uid': os.getuid(), 'groups': os.getgroups(),
+  'caps': [l.split()[1] for l in status.splitlines() if l.startswith('Cap')],
+  'nnp': 'NoNewPrivs:\\t1' in status, 'seccomp': 'Seccomp:\\t2' in status, 'links': os.listdir('/sys/class/net')}))`
+    const { result } = await runScript(guard(body), small)
+    expect(result.status, JSON.stringify(result)).toBe('FINISHED')
+    const seen = result.details.result as Record<string, string[]>
+    expect(seen).toMatchObject({ uid: 65534, groups: [], nnp: true, seccomp: true })
+    expect(new Set(seen.caps)).toEqual(new Set(['0000000000000000']))
+    expect(seen.env!.filter((key) => /TOKEN|SECRET|OTEL|TRACE|DAGGER|KEY/.test(key))).toEqual([])
+  }))
+
+test('both styles of call work, and the raster that is left becomes the prediction', () =>
+  session(async () => {
+    const rest = `import rasterio\nwith rasterio.open(source) as d: a, p = d.read(), d.profile\nwith rasterio.open(target, 'w', **p) as d: d.write(a * 0 + 2)`
+    const flags = guard(
+      `import argparse\np = argparse.ArgumentParser()\nfor n in ('input', 'output', 'threshold'): p.add_argument('--' + n, required=True)\nv = p.parse_args()\nassert v.threshold == '80; touch x'\nsource, target = v.input, v.output + '/new.tif'\n${rest}`,
+    )
+    const positional = guard(
+      `import json\nsource, target, p = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])\nassert p == {'threshold': '80; touch x'}\n${rest}\nprint(json.dumps({'status': 'success', 'output_path': target}))`,
+    )
+    for (const script of [flags, positional]) {
+      const { result, log } = await runScript(
+        script,
+        { ...small, memory_mb: 1000 },
+        { threshold: '80; touch x' },
+      )
+      expect(result.status, log).toBe('FINISHED')
+      expect(result.artifacts).toEqual({
+        model_output_image: 'a_processed_pred.tif',
+        model_output_image_raw: 'a_pred.tif',
+      })
+    }
+  }))
