@@ -1,4 +1,4 @@
-import type { Client, Directory, File, Secret } from '@dagger.io/dagger'
+import type { Client, Directory, File, Secret, Service } from '@dagger.io/dagger'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { contracts, type StepName } from '../steps/contracts.ts'
@@ -27,6 +27,7 @@ export type InferenceArguments = Maybe<{
   geoserverUsername: Secret
   geoserverPassword: Secret
   inferenceId: string
+  geoserver: Service
 }>
 
 const jsonObject = (text: string, code: string, name: string) => {
@@ -90,6 +91,12 @@ const inputsOf = async (dag: Client, args: InferenceArguments): Promise<Director
   return args.scene ? inputs.withFile(await args.scene.name(), args.scene) : inputs
 }
 
+// A server given as a service is reached under this name and GeoServer's usual port.
+const geoserverUrlOf = (args: InferenceArguments): { geoserverUrl?: string } => {
+  if (args.geoserverUrl) return { geoserverUrl: args.geoserverUrl }
+  return args.geoserver ? { geoserverUrl: 'http://geoserver:8080/geoserver' } : {}
+}
+
 const planOf = async (
   dag: Client,
   assets: Directory,
@@ -105,7 +112,7 @@ const planOf = async (
   const plan = planInference(request, model, {
     files: args.inputs ? [...new Set([...files, ...named])] : named,
     ...(processor ? { processor } : {}),
-    ...(args.geoserverUrl ? { geoserverUrl: args.geoserverUrl } : {}),
+    ...geoserverUrlOf(args),
     ...(args.inferenceId ? { inferenceId: args.inferenceId } : {}),
   })
   for (const task of plan.tasks)
@@ -139,6 +146,7 @@ export const composeInference = async (
     assets: args.weights ? assets.withFile('models/weights.onnx', args.weights) : assets,
     runKey: plan.inference_id,
     secrets,
+    ...(args.geoserver ? { services: { geoserver: args.geoserver } } : {}),
   }
   const { outputs, manifest } = await compose(env, plan, inputs)
   return { outputs, summary: summarize(manifest) }

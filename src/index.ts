@@ -1,7 +1,18 @@
 /**
  * Earth-observation inference: each pipeline step, and their composition, as Dagger functions.
  */
-import { argument, dag, Directory, File, func, object, Secret } from '@dagger.io/dagger'
+import {
+  argument,
+  check,
+  dag,
+  Directory,
+  File,
+  func,
+  object,
+  Secret,
+  Service,
+} from '@dagger.io/dagger'
+import { checkLake, checkModels } from '../pipelines/module-checks.ts'
 import { composeInference, planText, readModel, runOne } from '../pipelines/module.ts'
 import { InferenceResult } from './inference-result.ts'
 
@@ -54,6 +65,8 @@ export class Geodag {
     geoserverUsername?: Secret,
     /** GeoServer's password */
     geoserverPassword?: Secret,
+    /** A GeoServer on this machine, such as tcp://localhost:8080; its URL is then http://geoserver:8080/geoserver */
+    geoserver?: Service,
     /** Id of the inference; by default made from the request, so that equal calls are equal work */
     inferenceId?: string,
   ): Promise<InferenceResult> {
@@ -70,6 +83,7 @@ export class Geodag {
       geoserverUrl,
       geoserverUsername,
       geoserverPassword,
+      geoserver,
       inferenceId,
     })
     return new InferenceResult(
@@ -212,5 +226,19 @@ export class Geodag {
       geoserverUsername: username,
       geoserverPassword: password,
     })
+  }
+
+  /** Every shipped model's metadata parse and name known steps. */
+  @func()
+  @check()
+  async modelsAreValid(): Promise<void> {
+    await checkModels(dag, this.assets)
+  }
+
+  /** The water model finds the lake of the synthetic scene, through every step. */
+  @func()
+  @check()
+  async lakeIsFound(): Promise<void> {
+    await checkLake(dag, this.assets, this.demoScene(7, 256))
   }
 }

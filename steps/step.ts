@@ -1,5 +1,12 @@
 import { ReturnType } from '@dagger.io/dagger'
-import type { Client, Container, ContainerWithExecOpts, Directory, Secret } from '@dagger.io/dagger'
+import type {
+  Client,
+  Container,
+  ContainerWithExecOpts,
+  Directory,
+  Secret,
+  Service,
+} from '@dagger.io/dagger'
 import type { z } from 'zod'
 import type { Artifacts } from './artifacts.ts'
 import type { StepContract } from './contract.ts'
@@ -12,6 +19,8 @@ export interface StepEnvironment {
   /** Names this task's try; in the cache key of steps with effects only, never of a pure step. */
   readonly runKey: string
   readonly secrets: Readonly<Record<string, Secret>>
+  /** Servers on the caller's own machine, by the host name that a step reaches them under. */
+  readonly services?: Readonly<Record<string, Service>>
 }
 
 /** What earlier steps made: `files` holds every artifact flat, `artifacts` says which is which. */
@@ -36,6 +45,13 @@ export const STEP_EXEC: ContainerWithExecOpts = { expect: ReturnType.Any }
 export const image = (env: StepEnvironment, name: string): Container =>
   env.assets.directory(`containers/${name}`).dockerBuild()
 
+/** Lets a step with network reach the servers of the caller's own machine. */
+export const withServices = (env: StepEnvironment, container: Container): Container =>
+  Object.entries(env.services ?? {}).reduce(
+    (bound, [name, service]) => bound.withServiceBinding(name, service),
+    container,
+  )
+
 /** Runs `steps/<name>/program/main.py` over `/in` with `{parameters, artifacts}` as one JSON file. */
 export const runPython = (
   env: StepEnvironment,
@@ -48,6 +64,5 @@ export const runPython = (
     .withMountedDirectory('/program', env.assets.directory(`steps/${step}/program`))
     .withMountedDirectory('/in', input.files)
     .withNewFile('/parameters.json', JSON.stringify({ parameters, artifacts: input.artifacts }))
-    .withExec(['mkdir', '-p', '/out'])
     .withExec(['python3', '/program/main.py', '/parameters.json', '/in', '/out'], STEP_EXEC)
     .directory('/out')

@@ -1,4 +1,4 @@
-import { defineStep, STEP_EXEC } from '../step.ts'
+import { defineStep, STEP_EXEC, withServices } from '../step.ts'
 import { contract } from './contract.ts'
 
 const skipped = (now: string) =>
@@ -24,13 +24,11 @@ export const pushToGeoserver = defineStep({
         .directory()
         .withNewFile('log.txt', 'skipped: no GeoServer URL was given\n')
         .withNewFile('result.json', skipped(new Date().toISOString()))
-    let container = env.dag
-      .container()
-      .from('node:24-bookworm-slim')
+    let container = withServices(env, env.dag.container().from('node:24-bookworm-slim'))
       .withMountedDirectory('/program', env.assets.directory(`steps/${contract.name}/program`))
       .withMountedDirectory('/in', input.files)
       .withNewFile('/parameters.json', JSON.stringify({ parameters, artifacts: input.artifacts }))
-      .withExec(['mkdir', '-p', '/out'])
+      .withDirectory('/out', env.dag.directory())
       // An effect is never answered from the cache.
       .withEnvVariable('RUN_KEY', `${env.runKey}/${crypto.randomUUID()}`)
     const { geoserverUsername, geoserverPassword } = env.secrets

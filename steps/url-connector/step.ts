@@ -1,4 +1,4 @@
-import { defineStep, image, runPython } from '../step.ts'
+import { defineStep, image, runPython, withServices } from '../step.ts'
 import { contract } from './contract.ts'
 
 /**
@@ -11,7 +11,9 @@ export const urlConnector = defineStep({
   contract,
   out: (env, input, parameters) => {
     const base = image(env, 'raster')
-    const keyed = parameters.url ? base.withEnvVariable('RUN_KEY', env.runKey) : base
+    const keyed = parameters.url
+      ? withServices(env, base).withEnvVariable('RUN_KEY', env.runKey)
+      : base
     return runPython(env, contract.name, keyed, input, parameters)
   },
 })

@@ -4,6 +4,7 @@ import { compose, type Composed } from '../../pipelines/compose.ts'
 import { parseModel } from '../../pipelines/model.ts'
 import { planInference, type PlanOptions } from '../../pipelines/plan.ts'
 import { inferenceRequest } from '../../pipelines/request.ts'
+import type { StepEnvironment } from '../../steps/step.ts'
 
 export const root = new URL('../..', import.meta.url).pathname
 
@@ -36,10 +37,17 @@ export const run = (
   files: string[],
   options: PlanOptions = {},
   request: object = {},
+  more: Partial<StepEnvironment> = {},
 ): Promise<Composed> => {
   const metadata = parseModel(readFileSync(`${root}/models/${model}.yaml`, 'utf8'))
   const plan = planInference(inferenceRequest.parse(request), metadata, { files, ...options })
-  const env = { dag: dag as Client, assets: assets(), runKey: plan.inference_id, secrets: {} }
+  const env = {
+    dag: dag as Client,
+    assets: assets(),
+    runKey: plan.inference_id,
+    secrets: {},
+    ...more,
+  }
   return compose(env, plan, inputs)
 }
 

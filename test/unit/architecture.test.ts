@@ -39,7 +39,7 @@ const refusal = (file: string, target: string): string | undefined => {
     if (name === 'contract.ts' && target === '@dagger.io/dagger')
       return 'a contract is free of Dagger'
   }
-  if (room === 'pipelines' && !['pipelines/compose.ts', 'pipelines/module.ts'].includes(file)) {
+  if (room === 'pipelines' && !/^pipelines\/(compose|module|module-checks)\.ts$/.test(file)) {
     const effects = /^(@dagger\.io|node:(fs|net|http|https|os|process))|^steps\/registry|step\.ts$/
     if (effects.test(target)) return 'pipelines/ is pure'
   }

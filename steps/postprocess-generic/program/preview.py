@@ -12,7 +12,8 @@ def stretch(rgb: numpy.ndarray) -> numpy.ndarray:
     valid = rgb[rgb > -9999]
     low, high = numpy.percentile(valid, (2, 98)) if valid.size else (0, 1)
     scaled = (numpy.moveaxis(rgb, 0, -1) - low) / max(high - low, 1e-9)
-    return (numpy.clip(scaled, 0, 1) * 255).astype("uint8")
+    # Clouds stretch the range; the square root keeps the land below them visible.
+    return (numpy.sqrt(numpy.clip(scaled, 0, 1)) * 255).astype("uint8")
 
 
 def colored(array: numpy.ndarray, colors: dict) -> tuple[numpy.ndarray, numpy.ndarray]:
