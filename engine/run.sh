@@ -10,7 +10,8 @@ say() { echo "geodag: $*"; }
 
 if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
   say "installing the npm packages"
-  npm ci --no-audit --no-fund
+  # Not `npm ci`: it refuses a lock file made where the registry lists this platform's packages only.
+  npm install --no-save --no-audit --no-fund
 fi
 PATH="$PWD/node_modules/.bin:$PATH" # Node 24 from the npm package `node`
 
