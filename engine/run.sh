@@ -15,10 +15,29 @@ if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modu
 fi
 PATH="$PWD/node_modules/.bin:$PATH" # Node 24 from the npm package `node`
 
-if timeout 20 dagger --silent core version >/dev/null 2>&1; then
+answers() { timeout "$1" dagger --silent core version >/dev/null 2>&1; }
+
+# Docker can start the stock engine; the SDK fetches its CLI into its cache on the first connect.
+docker_starts_one() {
+  timeout 10 docker info >/dev/null 2>&1 || return 1
+  say "Docker answers: letting Dagger start its engine there (the first time it is pulled)"
+  command -v dagger >/dev/null ||
+    timeout 600 node --input-type=module -e "import { connection } from '@dagger.io/dagger'; await connection(async () => {})" >/dev/null 2>&1 || return 1
+  PATH="${XDG_CACHE_HOME:-$HOME/.cache}/dagger/bin:$PATH"
+  local cached=${XDG_CACHE_HOME:-$HOME/.cache}/dagger/dagger-0.21.8
+  if ! command -v dagger >/dev/null && [ -x "$cached" ]; then
+    mkdir -p "${cached%/*}/bin" && ln -sf "$cached" "${cached%/*}/bin/dagger"
+  fi
+  answers 600
+}
+
+eval "$(bash engine/engine.sh env-if-running)"
+if answers 20; then
   say "using the Dagger engine that answers"
+elif docker_starts_one; then
+  say "using the Dagger engine in Docker"
 else
-  say "no Dagger engine answers: installing what is missing (about 5 minutes the first time)"
+  say "no Dagger engine answers and Docker starts none: making one from packages (about 5 minutes the first time)"
   bash engine/engine.sh install
   bash engine/engine.sh start
   eval "$(bash engine/engine.sh env)"

@@ -86,12 +86,7 @@ export class Geodag {
       geoserver,
       inferenceId,
     })
-    return new InferenceResult(
-      done.outputs,
-      done.outputs.file('manifest.json'),
-      done.outputs.file('preview.png'),
-      done.summary,
-    )
+    return new InferenceResult(done.outputs, done.outputs.file('manifest.json'), done.summary)
   }
 
   /** Show what run-inference would run, as JSON, without running it. */

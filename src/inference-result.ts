@@ -11,18 +11,22 @@ export class InferenceResult {
   @func()
   manifest: File
 
-  /** The scene beside the scene with the prediction over it, PNG */
-  @func()
-  preview: File
-
   /** The manifest as a few lines of text */
   @func()
   summary: string
 
-  constructor(outputs: Directory, manifest: File, preview: File, summary: string) {
+  constructor(outputs: Directory, manifest: File, summary: string) {
     this.outputs = outputs
     this.manifest = manifest
-    this.preview = preview
     this.summary = summary
+  }
+
+  /** The scene beside the scene with the prediction over it, PNG */
+  @func()
+  async preview(): Promise<File> {
+    // A function and not a field: an inference that failed early has a manifest and no picture.
+    if (!(await this.outputs.entries()).includes('preview.png'))
+      throw new Error(`preview.missing: no task came as far as a picture\n${this.summary}`)
+    return this.outputs.file('preview.png')
   }
 }

@@ -1,0 +1,103 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { root } from '../support/engine.ts'
+
+const SPAIN = join(root, '../shared/data/Spain_7370579_S2Hand.tif')
+const folder = mkdtempSync(join(tmpdir(), 'geodag-'))
+const file = (name: string, text: string) => {
+  writeFileSync(join(folder, name), text)
+  return join(folder, name)
+}
+
+/** The CLI as a user calls it; its output and error text together when it fails. */
+const dagger = async (...args: string[]): Promise<{ ok: boolean; text: string }> => {
+  try {
+    const done = await promisify(execFile)('dagger', ['--silent', ...args], { cwd: root })
+    return { ok: true, text: done.stdout }
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string }
+    return { ok: false, text: stdout + stderr }
+  }
+}
+const infer = (...args: string[]) => dagger('call', 'run-inference', '--scene', SPAIN, ...args)
+
+test('every function and every argument of the surface has a help text', async () => {
+  const { text } = await dagger('functions')
+  const lines = text.split('\n').filter((line) => /^[a-z-]+ {2,}/.test(line))
+  const names = lines.map((line) => line.split(' ')[0])
+  for (const name of [
+    'run-inference',
+    'plan',
+    'url-connector',
+    'onnx-inference',
+    'push-to-geoserver',
+  ])
+    expect(names).toContain(name)
+  expect(lines.filter((line) => /^\S+\s+-$/.test(line))).toEqual([])
+  const help = (await dagger('call', 'run-inference', '--help')).text
+  const entries = help
+    .split('ARGUMENTS')[1]!
+    .split(/^ +(?=--)/m)
+    .slice(1)
+  expect(entries.length).toBeGreaterThan(10)
+  for (const entry of entries) expect(entry).toMatch(/^--\S+ \S+\s+(\[default[^\]]*\]\s*)?[A-Z]/)
+})
+
+test('run-inference through the module: outputs, manifest, preview, and a processor that fails by name', async () => {
+  const good = await infer('--model', 'tiny-water', '--datetime', '2019-09-18', 'summary')
+  expect(good.text).toContain('COMPLETED')
+  const processor = file('no_guard.py', 'print("hello")\n')
+  const bad = await infer('--model', 'tiny-water', '--processor', processor, 'summary')
+  expect(bad.ok).toBe(true)
+  expect(bad.text).toMatch(/generic-python-processor +FAILED .*processor\.no_main: no_guard\.py/)
+  const out = join(folder, 'out')
+  await infer(
+    '--model',
+    'tiny-water',
+    '--datetime',
+    '2019-09-18',
+    'outputs',
+    'export',
+    '--path',
+    out,
+  )
+  expect(JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8')).status).toBe('COMPLETED')
+  expect(readFileSync(join(out, 'preview.png')).subarray(1, 4).toString()).toBe('PNG')
+})
+
+test.each([
+  [
+    'an unknown model',
+    ['--model', 'nope'],
+    /model\.not_found: no model nope: use --model with one of/,
+  ],
+  [
+    'a model with an unknown step',
+    ['--model-file', file('m.yaml', 'pipeline_steps: [{process_id: run, step_number: 0}]')],
+    /unknown step "run": use one of url-connector/,
+  ],
+  [
+    'a request that is no YAML',
+    ['--model', 'tiny-water', '--request', file('r.yaml', 'a: [')],
+    /request\.invalid: r\.yaml/,
+  ],
+  [
+    'parameters that are no JSON',
+    ['--model', 'tiny-water', '--processor', file('p.py', ''), '--processor-parameters', '{a'],
+    /processor\.parameters: processor-parameters must be a JSON object/,
+  ],
+  [
+    'a date that is none',
+    ['--model', 'tiny-water', '--datetime', 'yesterday'],
+    /request\.invalid: datetime: yesterday is not YYYY-MM-DD/,
+  ],
+])('%s fails with a clear error and no stack trace', async (_, args, message) => {
+  const { ok, text } = await infer(...args, 'summary')
+  expect(ok).toBe(false)
+  expect(text).toMatch(message)
+  expect(text).not.toMatch(/^ +at .*\.(ts|js):\d+/m)
+})
