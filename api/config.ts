@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { z } from 'zod'
+
+const flag = (fallback: boolean) =>
+  z
+    .enum(['true', 'false', 'True', 'False', '1', '0'])
+    .optional()
+    .transform((value) => (value === undefined ? fallback : ['true', 'True', '1'].includes(value)))
+const count = (fallback: number) => z.coerce.number().int().positive().default(fallback)
+const list = z
+  .string()
+  .default('')
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter(Boolean),
+  )
+
+/** Every setting of the API and the runner, by its environment variable. */
+const environment = z.object({
+  PORT: z.coerce.number().int().min(0).max(65535).default(4280),
+  HOST: z.string().default('127.0.0.1'),
+  PUBLIC_URL: z.url().optional(),
+  DATABASE_URL: z.string().optional(),
+  DATA_FOLDER: z.string().default('.geodag'),
+  SIGNING_KEY: z.string().min(32).optional(),
+  S3_ENDPOINT: z.url().optional(),
+  S3_REGION: z.string().default('us-east-1'),
+  S3_BUCKET: z.string().optional(),
+  S3_ACCESS_KEY_ID: z.string().optional(),
+  S3_SECRET_ACCESS_KEY: z.string().optional(),
+  AUTH_ENABLED: flag(true),
+  DEFAULT_SYSTEM_USER: z.string().default('system@geodag.local'),
+  JWKS_URL: z.url().optional(),
+  JWT_ISSUER: z.string().optional(),
+  JWT_AUDIENCE: z.string().optional(),
+  TRUSTED_PROXIES: list,
+  INTERNAL_TOKEN: z.string().min(16).optional(),
+  RATELIMIT_ENABLED: flag(true),
+  RATELIMIT_LIMIT: count(200),
+  RATELIMIT_WINDOW: count(60),
+  MAX_INFERENCE_AREA_SQ_KM: z.coerce.number().positive().optional(),
+  GEOSERVER_URL: z.url().optional(),
+  GEOSERVER_USERNAME: z.string().default('admin'),
+  GEOSERVER_PASSWORD: z.string().optional(),
+  ALLOW_PRIVATE_HOSTS: flag(false),
+  RUNNER_CONCURRENCY: count(2),
+  LEASE_SECONDS: count(15),
+  STEP_TIMEOUT_SECONDS: count(3600),
+  MAX_ATTEMPTS: count(3),
+  RETRY_SECONDS: z.coerce.number().positive().default(5),
+})
+export type Config = z.output<typeof environment> & {
+  readonly signingKey: string
+  readonly dataFolder: string
+}
+
+/** Made once and kept beside the data, so that URLs and cookies outlive a restart; never a default. */
+const keptKey = (folder: string): string => {
+  const file = join(folder, 'signing.key')
+  if (!existsSync(file)) {
+    mkdirSync(folder, { recursive: true })
+    try {
+      writeFileSync(file, randomBytes(32).toString('hex'), { mode: 0o600, flag: 'wx' })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error // another process made it
+    }
+  }
+  return readFileSync(file, 'utf8')
+}
+
+/** Reads the environment. @throws Error that names each wrong variable */
+export const readConfig = (env: Record<string, string | undefined> = process.env): Config => {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+  const parsed = environment.safeParse(given)
+  if (!parsed.success)
+    throw new Error(parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`).join('\n'))
+  const dataFolder = resolve(parsed.data.DATA_FOLDER)
+  const signingKey = parsed.data.SIGNING_KEY ?? keptKey(dataFolder)
+  return { ...parsed.data, signingKey, dataFolder }
+}

@@ -1,0 +1,232 @@
+import { promises as fs } from 'node:fs'
+import type { Socket } from 'node:net'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { type ColumnType, type Generated, Kysely, Migrator, PostgresDialect, sql } from 'kysely'
+import pg from 'pg'
+
+type Json<T = unknown> = ColumnType<T, string | null, string | null>
+type Time = ColumnType<Date, Date | string | undefined, Date | string>
+type MaybeTime = ColumnType<Date | null, Date | string | null | undefined, Date | string | null>
+
+interface Owned {
+  id: Generated<string>
+  active: Generated<boolean>
+  deleted: Generated<boolean>
+  created_by: string
+  updated_by: string | null
+  created_at: Time
+  updated_at: Time
+}
+export interface ModelTable extends Owned {
+  internal_name: string
+  display_name: string
+  description: string | null
+  model_url: string | null
+  pipeline_steps: Json<WireStep[] | null>
+  geoserver_push: Json<unknown[] | null>
+  model_input_data_spec: Json<unknown[] | null>
+  postprocessing_options: Json<Record<string, unknown> | null>
+  inference: Json<Record<string, unknown> | null>
+  status: Generated<string>
+  sharable: Generated<boolean>
+  model_onboarding_config: Json<Record<string, unknown> | null>
+  version: Generated<number>
+  latest: Generated<boolean>
+}
+/** A step as clients read it. @see contract.md 2.1 */
+export interface WireStep {
+  status: string
+  process_id: string
+  step_number: number
+  start_time?: string
+  end_time?: string
+  error?: { code: string; message: string }
+  message?: string
+  result?: unknown
+  [more: string]: unknown
+}
+export interface InferenceTable extends Owned {
+  description: string | null
+  location: string | null
+  inference_config: Json<Record<string, unknown>>
+  geoserver_layers: Json<Record<string, unknown> | null>
+  demo: Json<Record<string, unknown> | null>
+  status: Generated<string>
+  model_id: string
+  generic_processor_id: string | null
+  inference_output: Json<Record<string, unknown> | null>
+  tasks_count_total: Generated<number>
+  tasks_count_success: Generated<number>
+  tasks_count_failed: Generated<number>
+  tasks_count_stopped: Generated<number>
+  tasks_count_waiting: Generated<number>
+}
+export interface TaskTable {
+  id: Generated<string>
+  task_id: string
+  inference_id: string
+  planning: Generated<boolean>
+  status: Generated<string>
+  pipeline_steps: ColumnType<WireStep[], string, string>
+  config: Json<Record<string, unknown> | null>
+  inference_folder: string | null
+  priority: Generated<number>
+  attempt: Generated<number>
+  runner: string | null
+  fence: Generated<string>
+  lease_until: MaybeTime
+  not_before: MaybeTime
+  created_at: Time
+  updated_at: Time
+}
+export interface Database {
+  user: {
+    id: Generated<string>
+    email: string
+    first_name: string
+    last_name: string
+    created_at: Time
+  }
+  apikey: {
+    id: Generated<string>
+    user_email: string
+    hashed_key: string
+    hint: string
+    expires_on: Time
+    active: Generated<boolean>
+    deleted: Generated<boolean>
+    last_used_at: MaybeTime
+    created_at: Time
+  }
+  inf_model: ModelTable
+  tune: {
+    id: string
+    name: string
+    description: string | null
+    status: Generated<string>
+    train_options: ColumnType<Record<string, unknown>, string, string>
+    inference: ColumnType<Record<string, unknown>, string, string>
+    created_by: string
+    created_at: Time
+  }
+  inf_generic_processor: Owned & {
+    name: string
+    description: string | null
+    processor_parameters: Json<Record<string, unknown> | null>
+    processor_file_path: string | null
+    status: Generated<string>
+  }
+  inf_inference: InferenceTable
+  inf_task: TaskTable
+  step_log: { task_id: string; process_id: string; seq: Generated<string>; text: string }
+  notification: {
+    seq: Generated<string>
+    id: Generated<string>
+    event_id: string
+    inference_id: string | null
+    detail_type: string | null
+    detail: Json<Record<string, unknown> | null>
+    source: string | null
+    timestamp: Time
+    created_by: string
+  }
+  groups: {
+    id: Generated<string>
+    name: string
+    description: string | null
+    created_by: string
+    created_at: Time
+  }
+  group_members: { group_id: string; user_email: string; role: string; added_at: Time }
+  artifact_permissions: {
+    group_id: string
+    artifact_type: string
+    artifact_id: string
+    granted_by: string
+    granted_at: Time
+  }
+  idempotency: {
+    identity: string
+    key: string
+    route: string
+    body_hash: string
+    status: number | null
+    body: string | null
+    created_at: Time
+  }
+}
+export type Db = Kysely<Database>
+
+const SILENCE_MS = 15_000
+
+/** A server that vanished without a word leaves its connections open for ever: silence ends them. */
+export const endWhenSilent = (client: object): void => {
+  const { stream } = (client as { connection: { stream: Socket } }).connection
+  stream.setTimeout(SILENCE_MS, () => stream.destroy(new Error('Connection terminated: silence')))
+}
+
+/** Connects lazily; a connection that the server dropped is replaced, not fatal. */
+export const openDatabase = (url: string, max = 10): Db => {
+  const pool = new pg.Pool({ connectionString: url, max, connectionTimeoutMillis: 10_000 })
+  pool.on('connect', (client) => endWhenSilent(client))
+  pool.on('error', () => undefined) // an idle connection that Postgres closed: the pool opens another
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+}
+
+const folder = join(import.meta.dirname, '../migrations')
+
+/** Migrations in the order of their numbers; Kysely's lock lets one process at a time apply them. */
+export const migrator = (db: Db): Migrator =>
+  new Migrator({
+    db,
+    provider: {
+      getMigrations: async () => {
+        const names = (await fs.readdir(folder))
+          .filter((name) => /^\d{4}_.*\.ts$/.test(name))
+          .sort()
+        const loaded = await Promise.all(
+          names.map(async (name) => [
+            name.slice(0, -3),
+            await import(pathToFileURL(join(folder, name)).href),
+          ]),
+        )
+        return Object.fromEntries(loaded)
+      },
+    },
+  })
+
+/** Applies what is missing. @throws the migration's own error */
+export const migrate = async (db: Db): Promise<void> => {
+  const { error } = await migrator(db).migrateToLatest()
+  if (error) throw error
+}
+
+/** Errors of a server that restarts or a lock that lost: the same transaction may pass next time. */
+export const isPassing = (error: unknown): boolean => {
+  const { code, message } = error as { code?: string; message?: string }
+  return (
+    /^(57P0[123]|08|40P01|40001|53300|ECONN|EPIPE)/.test(code ?? '') ||
+    /Connection terminated|connection.*timeout|ECONNREFUSED/i.test(message ?? '')
+  )
+}
+
+/** Runs `work` again, with back-off, while Postgres is away; for writes that are compare-and-set. */
+export const persist = async <T>(work: () => Promise<T>, seconds = 60): Promise<T> => {
+  const until = Date.now() + seconds * 1000
+  for (let wait = 50; ; wait = Math.min(wait * 2, 2000))
+    try {
+      return await work()
+    } catch (error) {
+      if (!isPassing(error) || Date.now() > until) throw error
+      await new Promise((done) => setTimeout(done, wait))
+    }
+}
+
+/** Wakes those that listen, when the transaction commits. */
+export const notify = async (db: Db, channel: Channel, payload: string): Promise<void> => {
+  await sql`select pg_notify(${channel}, ${payload})`.execute(db)
+}
+export type Channel = 'geodag_task' | 'geodag_event' | 'geodag_cancel'
+export const json = (value: unknown): string | null =>
+  value === null || value === undefined ? null : JSON.stringify(value)
