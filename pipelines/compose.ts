@@ -1,4 +1,4 @@
-import type { Directory } from '@dagger.io/dagger'
+import type { Directory, File } from '@dagger.io/dagger'
 import type { Artifacts } from '../steps/artifacts.ts'
 import { stepResult, type StepResult } from '../steps/contract.ts'
 import { registry } from '../steps/registry.ts'
@@ -7,7 +7,11 @@ import { inferenceStatus, type Manifest, type StepReport, type TaskReport } from
 import type { Plan, PlannedStep, PlannedTask } from './plan.ts'
 
 /** Errors that may pass: a cached failure of these is tried again, never repeated from the cache. */
-const TRANSIENT = new Set(['source.unreachable', 'source.timeout', 'geoserver.unreachable'])
+export const TRANSIENT: ReadonlySet<string> = new Set([
+  'source.unreachable',
+  'source.timeout',
+  'geoserver.unreachable',
+])
 
 export interface Composed {
   readonly outputs: Directory
@@ -72,12 +76,27 @@ const runStep = async (
   return { out: again, result: await resultOf(again) }
 }
 
+/** What a step left: its report, everything that the task made so far, and its log. */
+export interface StepEnd {
+  readonly report: StepReport
+  readonly made: Directory
+  readonly log: File | null
+}
+/** A tracker of a running task; each call is waited for, and may throw to stop the task. */
+export interface TaskHooks {
+  /** False: an earlier try did this step's effect already, and it is not done again. */
+  started(step: PlannedStep): Promise<boolean>
+  ended(step: PlannedStep, end: StepEnd): Promise<void>
+}
+const UNTRACKED: TaskHooks = { started: async () => true, ended: async () => undefined }
+
 /** Folds one task over its steps; a failed step stops the task and keeps what was made. */
-const composeTask = async (
+export const composeTask = async (
   env: StepEnvironment,
   task: PlannedTask,
   inputs: Directory,
   runStart: string,
+  hooks: TaskHooks = UNTRACKED,
 ): Promise<{ files: Directory; logs: Directory; report: TaskReport }> => {
   const folder = task.task_id.slice(task.task_id.lastIndexOf('-') + 1)
   let files = task.source.includes('://')
@@ -92,6 +111,7 @@ const composeTask = async (
       reports.push(stopped(step))
       continue
     }
+    if (!(await hooks.started(step))) continue
     const since = { run: runStart, clock: performance.now() }
     const { out, result } = await runStep(env, step, { files, artifacts }, runStart)
     const kept = out.withoutFiles(['result.json', 'log.txt'])
@@ -103,7 +123,9 @@ const composeTask = async (
       logs = logs.withFile(log, out.file('log.txt'))
     }
     artifacts = { ...artifacts, ...result.artifacts }
-    reports.push(report(step, result, since, crashed ? null : `${folder}/logs/${log}`))
+    const ended = report(step, result, since, crashed ? null : `${folder}/logs/${log}`)
+    reports.push(ended)
+    await hooks.ended(step, { report: ended, made, log: crashed ? null : out.file('log.txt') })
   }
   const status = reports.some((step) => step.status === 'FAILED') ? 'FAILED' : 'FINISHED'
   const { task_id, source, date } = task

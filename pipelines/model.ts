@@ -27,7 +27,7 @@ export const modelMetadata = z.strictObject({
   model_input_data_spec: z.array(inputSpec).min(1),
   geoserver_push: z.array(pushEntry).default([]),
   postprocessing_options: postProcessing.default({}),
-  inference: onnxParameters,
+  inference: onnxParameters.nullish(),
 })
 export type ModelMetadata = z.output<typeof modelMetadata>
 

@@ -140,9 +140,19 @@ const parametersOf = (
   }
 }
 
+const oneModality = (item: string | Record<string, string>): string => {
+  if (typeof item === 'string') return item
+  const [url, ...more] = Object.values(item)
+  if (url !== undefined && more.length === 0) return url
+  throw new PlanError(
+    'request.modalities',
+    'spatial_domain.urls: a model of several modalities cannot be run yet; give one URL an item',
+  )
+}
+
 /** The scenes that a request names; a bbox alone needs a data connector, which is not built yet. */
 const sourcesOf = (request: InferenceRequest, files: readonly string[]): Source[] => {
-  const urls = request.spatial_domain.urls ?? []
+  const urls = (request.spatial_domain.urls ?? []).map(oneModality)
   const sources = urls.map((url): Source => (/^[a-z]+:\/\//i.test(url) ? { url } : { file: url }))
   if (sources.length) return sources
   if (files.length) return files.map((file) => ({ file }))

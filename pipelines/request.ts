@@ -51,7 +51,7 @@ export const inferenceRequest = z.looseObject({
       bbox: z.array(bbox).nullish(),
       polygons: z.array(z.unknown()).nullish(),
       tiles: z.array(z.unknown()).nullish(),
-      urls: z.array(z.string()).nullish(),
+      urls: z.array(z.union([z.string(), z.record(z.string(), z.string())])).nullish(),
     })
     .default({}),
   temporal_domain: z.array(z.string()).default([]),

@@ -1,0 +1,58 @@
+import { type StepName, stepNames } from '../steps/contracts.ts'
+import { invalid, PlanError } from './errors.ts'
+import { type ModelMetadata, modelMetadata } from './model.ts'
+import { type InferenceRequest, inferenceRequest } from './request.ts'
+
+/** What the seed's clients call a step, and the step here that does it. @see contract.md 4.0 */
+const ALIASES: Readonly<Record<string, StepName>> = {
+  'sentinelhub-connector': 'url-connector',
+  'terrakit-data-fetch': 'url-connector',
+  'terratorch-inference': 'onnx-inference',
+  'run-inference': 'onnx-inference',
+}
+
+/** @throws PlanError `plan.unknown_step` */
+const stepOf = (process_id: string): StepName => {
+  const name = ALIASES[process_id] ?? (process_id as StepName)
+  if (stepNames.includes(name)) return name
+  throw new PlanError(
+    'plan.unknown_step',
+    `pipeline_steps names ${process_id}: use one of ${[...stepNames, ...Object.keys(ALIASES)].join(', ')}`,
+  )
+}
+
+/**
+ * The model and the request that an inference's recorded config stands for.
+ *
+ * @throws PlanError naming the field
+ */
+export const readRunConfig = (
+  config: Record<string, unknown>,
+): { model: ModelMetadata; request: InferenceRequest } => {
+  const steps = config.pipeline_steps as { process_id: string; step_number: number }[]
+  const mapped = steps.map(({ process_id, step_number }) => ({
+    process_id: stepOf(process_id),
+    step_number,
+  }))
+  if (mapped.some((step) => step.process_id === 'onnx-inference') && !config.inference)
+    throw new PlanError(
+      'model.no_weights',
+      'the model has no `inference` block (weights, tile, mean, std): PATCH the model, or run a tune by fine_tuning_id',
+    )
+  const model = modelMetadata.safeParse({
+    display_name: config.model_name,
+    pipeline_steps: mapped,
+    model_input_data_spec: config.model_input_data_spec,
+    geoserver_push: config.geoserver_push,
+    postprocessing_options: config.post_processing ?? {},
+    inference: config.inference ?? null,
+  })
+  if (!model.success) throw invalid('model.invalid', String(config.model_name), model.error)
+  const request = inferenceRequest.safeParse({
+    spatial_domain: config.spatial_domain,
+    temporal_domain: config.temporal_domain,
+    post_processing: config.post_processing,
+  })
+  if (!request.success) throw invalid('request.invalid', 'request', request.error)
+  return { model: model.data, request: request.data }
+}
