@@ -1,0 +1,78 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import { copyFile, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Store } from './store.ts'
+
+/** Objects as files of one folder; the API itself serves its signed URLs (routes.ts). */
+export class FolderStore implements Store {
+  readonly folder: string
+  private readonly key: string
+  private readonly publicUrl: () => string
+
+  constructor(folder: string, signingKey: string, publicUrl: () => string) {
+    this.folder = folder
+    this.key = signingKey
+    this.publicUrl = publicUrl
+  }
+
+  /** The file of a key. @throws Error for a key that leaves the folder */
+  path(key: string): string {
+    if (
+      !/^[\w@+ .-]+(\/[\w@+ .-]+)*$/.test(key) ||
+      key.split('/').some((part) => /^\.+$/.test(part))
+    )
+      throw new Error(`not an object key: ${key}`)
+    return join(this.folder, key)
+  }
+
+  private async place(key: string, write: (part: string) => Promise<void>): Promise<void> {
+    const path = this.path(key)
+    const part = `${path}.${crypto.randomUUID()}.part`
+    await mkdir(dirname(path), { recursive: true })
+    await write(part)
+    await rename(part, path) // whole or not at all
+  }
+
+  put(key: string, body: Buffer | string): Promise<void> {
+    return this.place(key, (part) => writeFile(part, body))
+  }
+  putFile(key: string, path: string): Promise<void> {
+    return this.place(key, (part) => copyFile(path, part))
+  }
+  get(key: string): Promise<Buffer> {
+    return readFile(this.path(key))
+  }
+  async size(key: string): Promise<number | undefined> {
+    return stat(this.path(key)).then(
+      (found) => (found.isFile() ? found.size : undefined),
+      () => undefined,
+    )
+  }
+
+  private signature(method: string, key: string, expires: number): string {
+    return createHmac('sha256', this.key).update(`${method}\n${key}\n${expires}`).digest('hex')
+  }
+  private sign(method: string, key: string, seconds: number): string {
+    const expires = Math.floor(Date.now() / 1000) + seconds
+    const path = key.split('/').map(encodeURIComponent).join('/')
+    return `${this.publicUrl()}/v2/files/${path}?expires=${expires}&signature=${this.signature(method, key, expires)}`
+  }
+  async signGet(key: string, seconds: number): Promise<string> {
+    return this.sign('GET', key, seconds)
+  }
+  async signPut(key: string, seconds: number): Promise<string> {
+    return this.sign('PUT', key, seconds)
+  }
+
+  /** Whether the signature is this store's for this method and key, and has not ended. */
+  verify(method: string, key: string, expires: string, signature: string): boolean {
+    const wanted = Buffer.from(this.signature(method, key, Number(expires)))
+    const given = Buffer.from(signature)
+    const equal = wanted.length === given.length && timingSafeEqual(wanted, given)
+    return equal && Number(expires) * 1000 > Date.now()
+  }
+
+  owns(url: string): boolean {
+    return url.startsWith(`${this.publicUrl()}/v2/files/`)
+  }
+}
