@@ -1,0 +1,92 @@
+import { sql } from 'kysely'
+import { z } from 'zod'
+import type { Db } from '../database.ts'
+import { fail, type Router } from '../routing.ts'
+import { zonelessTime } from '../time.ts'
+import { createKey } from './keys.ts'
+
+const tag = 'API keys'
+const path = '/v2/auth/api-keys'
+const byId = z.object({ apikey_id: z.guid() })
+const NOT_FOUND = 'APIKey not found'
+
+interface Row {
+  id: string
+  hint: string
+  expires_on: Date
+  active: boolean
+}
+const answer = (row: Row) => ({
+  id: row.id,
+  value: row.hint,
+  expires_on: zonelessTime(row.expires_on),
+  active: row.active,
+})
+
+/** `/v2/auth/api-keys`. The value is whole in the answer to POST only. @see contract.md 1.1 */
+export const keyRoutes = (router: Router, db: Db): void => {
+  const own = (user: string) =>
+    db
+      .selectFrom('apikey')
+      .select(['id', 'hint', 'expires_on', 'active'])
+      .where('user_email', '=', user)
+      .where('deleted', '=', false)
+
+  router.add(
+    { method: 'get', path, tag, summary: 'List API keys', responses: { 200: 'Your keys, masked' } },
+    async ({ c, user }) => {
+      const rows = await own(user).orderBy('created_at', 'desc').execute()
+      return c.json({ total_records: 0, page_count: rows.length, results: rows.map(answer) })
+    },
+  )
+  router.add(
+    {
+      ...{ method: 'post', path, tag, summary: 'Create an API key' },
+      body: z.looseObject({}),
+      bodyOptional: true,
+      responses: { 200: 'The key, shown once', 412: 'Two keys exist' },
+    },
+    async ({ c, user }) => {
+      const key = await createKey(db, user)
+      if (!key)
+        return fail(412, 'You already have 2 API Keys registered. Delete one and try again.')
+      return c.json({ ...key, expires_on: zonelessTime(key.expires_on) })
+    },
+  )
+  router.add(
+    {
+      ...{ method: 'patch', path, tag, summary: 'Switch an API key on or off' },
+      query: byId,
+      body: z.looseObject({ active: z.boolean() }),
+      responses: { 200: 'The key', 404: NOT_FOUND },
+    },
+    async ({ c, user, query, body }) => {
+      const row = await db
+        .updateTable('apikey')
+        .set({ active: body.active })
+        .where('id', '=', query.apikey_id)
+        .where('user_email', '=', user)
+        .where('deleted', '=', false)
+        .returning(['id', 'hint', 'expires_on', 'active'])
+        .executeTakeFirst()
+      return row ? c.json(answer(row)) : fail(404, NOT_FOUND)
+    },
+  )
+  router.add(
+    {
+      ...{ method: 'delete', path, tag, summary: 'Delete an API key' },
+      query: byId,
+      responses: { 204: 'Gone', 404: NOT_FOUND },
+    },
+    async ({ c, user, query }) => {
+      const { numUpdatedRows } = await db
+        .updateTable('apikey')
+        .set({ deleted: true, active: false, last_used_at: sql`last_used_at` })
+        .where('id', '=', query.apikey_id)
+        .where('user_email', '=', user)
+        .where('deleted', '=', false)
+        .executeTakeFirst()
+      return numUpdatedRows ? c.body(null, 204) : fail(404, NOT_FOUND)
+    },
+  )
+}
