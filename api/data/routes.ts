@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import { fail, paging, type Router } from '../routing.ts'
+import { LIFETIME, type Store } from '../storage/store.ts'
+import { advise, adviceInput, STAC_URL } from './advice.ts'
+import { catalogue } from './catalogue.ts'
+
+const tag = 'Data'
+const params = z.object({ connector: z.string().max(100) })
+const advice = '/v2/data-advice/:connector'
+
+/** `/v2/data-sources`, `/v2/data-advice`, `/v2/file-share`. @see contract.md 1.6 */
+export const dataRoutes = (
+  router: Router,
+  { store, stacUrl = STAC_URL }: { store: Store; stacUrl?: string },
+): void => {
+  const collections = (connector: string): string[] => {
+    const names = catalogue
+      .filter((one) => one.connector === connector)
+      .map((one) => one.collection_name)
+    const known = [...new Set(catalogue.map((one) => one.connector))].join(', ')
+    return names.length
+      ? names
+      : fail(400, `Unknown data connector ${connector}: use one of ${known}.`)
+  }
+  router.add(
+    {
+      ...{
+        method: 'get',
+        path: '/v2/data-sources',
+        tag,
+        summary: 'Collections that models may name',
+      },
+      query: z.object({
+        connector: z.string().optional(),
+        collection: z.string().optional(),
+        ...paging,
+      }),
+      responses: { 200: 'Data sources' },
+    },
+    ({ c, query }) => {
+      const { connector, collection, limit, skip } = query
+      const results = catalogue
+        .filter((one) => !connector || one.connector === connector)
+        .filter((one) => !collection || one.collection_name === collection)
+        .slice(skip, skip + limit)
+      return c.json({ results })
+    },
+  )
+  router.add(
+    {
+      ...{ method: 'get', path: advice, tag, summary: "A connector's collections" },
+      params,
+      responses: { 200: 'Names', 400: 'Unknown connector' },
+    },
+    ({ c, params }) => c.json({ results: collections(params.connector) }),
+  )
+  router.add(
+    {
+      ...{ method: 'post', path: advice, tag, summary: 'Which days have scenes' },
+      params,
+      body: adviceInput,
+      responses: { 200: 'Days and scenes', 400: 'Unknown connector' },
+    },
+    async ({ c, params, body }) => {
+      const names = collections(params.connector)
+      const wrong = body.collections.find((name) => !names.includes(name))
+      if (wrong !== undefined)
+        return fail(422, [
+          { msg: `Invalid collection '${wrong}'. Use one of ${names.join(', ')}.` },
+        ])
+      // The other connectors ask for an account, and none can be configured yet.
+      if (params.connector !== 'sentinel_aws')
+        return fail(401, [{ msg: 'Error: Missing credentials' }])
+      try {
+        return c.json({ results: await advise(stacUrl, body) })
+      } catch (error) {
+        return fail(422, [
+          { msg: `The catalogue could not be searched: ${(error as Error).message}` },
+        ])
+      }
+    },
+  )
+  router.add(
+    {
+      ...{
+        method: 'get',
+        path: '/v2/file-share',
+        tag,
+        summary: 'URLs to upload and to share a file',
+      },
+      query: z.object({
+        object_name: z
+          .string()
+          .min(6)
+          .max(60)
+          .regex(/^[a-zA-Z0-9-_]+\.[a-z]+$/, 'a name such as scene.tif'),
+      }),
+      responses: { 200: 'URLs' },
+    },
+    async ({ c, user, query }) => {
+      // Under the user's own prefix: nobody overwrites another's file of the same name and day.
+      const owner = createHash('sha256').update(user).digest('hex').slice(0, 16)
+      const key = `temporary-uploads/${new Date().toISOString().slice(0, 10)}/${owner}/${query.object_name}`
+      return c.json({
+        upload_url: await store.signPut(key, LIFETIME.share),
+        download_url: await store.signGet(key, LIFETIME.share),
+        message:
+          'Use upload_url to add data to a temporary storage. download_url to share data after upload.',
+      })
+    },
+  )
+}

@@ -1,0 +1,313 @@
+import { z } from 'zod'
+import type { Db } from '../database.ts'
+import { fail, type Router, uuidParams } from '../routing.ts'
+import { wireTime } from '../time.ts'
+
+const tag = 'Groups'
+const path = '/v2/groups'
+const one = `${path}/:id`
+const NOT_FOUND = 'Group not found'
+const NOT_MEMBER = 'You must be a member of this group to perform this action'
+const NOT_OWNER = 'Only group owners can perform this action'
+const NOT_YOURS = 'You can only share artifacts that you own'
+const LAST_OWNER = 'Cannot demote the last owner. Promote another member to owner first.'
+
+const email = z
+  .string()
+  .max(255)
+  .regex(/^[^\s@]+@[^\s@]+$/, 'an e-mail address')
+const role = z.enum(['owner', 'member'])
+const artifact = z.looseObject({
+  artifact_type: z.enum(['dataset', 'tune', 'backbone', 'model', 'task_template', 'inference_run']),
+  artifact_id: z.string().min(1).max(100),
+})
+const memberParams = z.object({ id: z.guid(), email: z.string().max(255) })
+const artifactParams = z.object({
+  id: z.guid(),
+  type: z.string().max(20),
+  artifact_id: z.string().max(100),
+})
+const lower = (text: string) => text.toLowerCase()
+const refusals = { 403: `${NOT_MEMBER}, or ${NOT_OWNER}`, 404: NOT_FOUND }
+
+/** `/v2/groups`: who shares what with whom. E-mails in lower case. @see contract.md 1.8 */
+export const groupRoutes = (router: Router, db: Db): void => {
+  const answer = async (id: string, trx: Db = db) => {
+    const group = await trx
+      .selectFrom('groups')
+      .selectAll()
+      .where('id', '=', id)
+      .executeTakeFirstOrThrow()
+    const members = await trx
+      .selectFrom('group_members')
+      .selectAll()
+      .where('group_id', '=', id)
+      .orderBy('added_at')
+      .execute()
+    return {
+      id,
+      name: group.name,
+      description: group.description,
+      created_by: group.created_by,
+      created_at: wireTime(group.created_at),
+      members: members.map((m) => ({
+        user_email: m.user_email,
+        role: m.role,
+        added_at: wireTime(m.added_at),
+      })),
+    }
+  }
+  const roleOf = async (id: string, user: string, trx: Db = db): Promise<string | undefined> => {
+    const row = await trx
+      .selectFrom('group_members')
+      .select('role')
+      .where('group_id', '=', id)
+      .where('user_email', '=', lower(user))
+      .executeTakeFirst()
+    return row?.role
+  }
+  /** @throws HttpError 404 or 403 */
+  const mustBe = async (
+    id: string,
+    user: string,
+    wanted: 'member' | 'owner',
+    trx: Db = db,
+  ): Promise<void> => {
+    if (
+      !(await trx
+        .selectFrom('groups')
+        .select('id')
+        .where('id', '=', id)
+        .forUpdate()
+        .executeTakeFirst())
+    )
+      return fail(404, NOT_FOUND)
+    const held = await roleOf(id, user, trx)
+    if (!held) return fail(403, NOT_MEMBER)
+    if (wanted === 'owner' && held !== 'owner') fail(403, NOT_OWNER)
+  }
+  /** @throws HttpError 400 when nobody else owns the group; under the group's lock */
+  const mustKeepOwner = async (trx: Db, id: string, leaving: string): Promise<void> => {
+    const others = await trx
+      .selectFrom('group_members')
+      .select('user_email')
+      .where('group_id', '=', id)
+      .where('role', '=', 'owner')
+      .where('user_email', '!=', leaving)
+      .execute()
+    if ((await roleOf(id, leaving, trx)) === 'owner' && others.length === 0) fail(400, LAST_OWNER)
+  }
+
+  router.add(
+    {
+      ...{ method: 'post', path, tag, summary: 'Make a group; you own it' },
+      body: z.looseObject({ name: z.string().min(1).max(255), description: z.string().nullish() }),
+      responses: { 201: 'The group', 400: 'The name is taken' },
+    },
+    async ({ c, user, body }) =>
+      db.transaction().execute(async (trx) => {
+        const row = await trx
+          .insertInto('groups')
+          .values({ name: body.name, description: body.description ?? null, created_by: user })
+          .onConflict((conflict) => conflict.column('name').doNothing())
+          .returning('id')
+          .executeTakeFirst()
+        if (!row) return fail(400, `Group with name '${body.name}' already exists`)
+        await trx
+          .insertInto('group_members')
+          .values({ group_id: row.id, user_email: lower(user), role: 'owner' })
+          .execute()
+        return c.json(await answer(row.id, trx), 201)
+      }),
+  )
+  router.add(
+    { method: 'get', path, tag, summary: 'Your groups', responses: { 200: 'Groups' } },
+    async ({ c, user }) => {
+      const rows = await db
+        .selectFrom('group_members')
+        .select('group_id')
+        .where('user_email', '=', lower(user))
+        .orderBy('added_at')
+        .execute()
+      return c.json(await Promise.all(rows.map((row) => answer(row.group_id))))
+    },
+  )
+  router.add(
+    {
+      method: 'get',
+      path: one,
+      tag,
+      summary: 'A group',
+      params: uuidParams,
+      responses: { 200: 'It', ...refusals },
+    },
+    async ({ c, user, params }) => {
+      await mustBe(params.id, user, 'member')
+      return c.json(await answer(params.id))
+    },
+  )
+  router.add(
+    {
+      method: 'delete',
+      path: one,
+      tag,
+      summary: 'Delete a group',
+      params: uuidParams,
+      responses: { 204: 'Gone', ...refusals },
+    },
+    async ({ c, user, params }) => {
+      await mustBe(params.id, user, 'owner')
+      await db.deleteFrom('groups').where('id', '=', params.id).execute()
+      return c.body(null, 204)
+    },
+  )
+  router.add(
+    {
+      ...{ method: 'post', path: `${one}/members`, tag, summary: 'Add a member' },
+      params: uuidParams,
+      body: z.looseObject({ user_email: email, role: role.default('member') }),
+      responses: { 201: 'The group', 400: 'A member already', ...refusals },
+    },
+    async ({ c, user, params, body }) => {
+      await mustBe(params.id, user, 'owner')
+      const { numInsertedOrUpdatedRows } = await db
+        .insertInto('group_members')
+        .values({ group_id: params.id, user_email: lower(body.user_email), role: body.role })
+        .onConflict((conflict) => conflict.doNothing())
+        .executeTakeFirst()
+      if (!numInsertedOrUpdatedRows) return fail(400, `${body.user_email} is a member already`)
+      return c.json(await answer(params.id), 201)
+    },
+  )
+  router.add(
+    {
+      ...{
+        method: 'delete',
+        path: `${one}/members/:email`,
+        tag,
+        summary: 'Remove a member, or leave',
+      },
+      params: memberParams,
+      responses: { 204: 'Gone', 400: LAST_OWNER, ...refusals },
+    },
+    async ({ c, user, params }) =>
+      db.transaction().execute(async (trx) => {
+        const leaving = lower(params.email)
+        await mustBe(params.id, user, leaving === lower(user) ? 'member' : 'owner', trx)
+        await mustKeepOwner(trx, params.id, leaving)
+        const { numDeletedRows } = await trx
+          .deleteFrom('group_members')
+          .where('group_id', '=', params.id)
+          .where('user_email', '=', leaving)
+          .executeTakeFirst()
+        return numDeletedRows ? c.body(null, 204) : fail(404, 'Member not found')
+      }),
+  )
+  router.add(
+    {
+      ...{
+        method: 'put',
+        path: `${one}/members/:email/role`,
+        tag,
+        summary: "Change a member's role",
+      },
+      params: memberParams,
+      body: z.looseObject({ role }),
+      responses: { 200: 'The group', 400: LAST_OWNER, ...refusals },
+    },
+    async ({ c, user, params, body }) =>
+      db.transaction().execute(async (trx) => {
+        await mustBe(params.id, user, 'owner', trx)
+        if (body.role === 'member') await mustKeepOwner(trx, params.id, lower(params.email))
+        const { numUpdatedRows } = await trx
+          .updateTable('group_members')
+          .set({ role: body.role })
+          .where('group_id', '=', params.id)
+          .where('user_email', '=', lower(params.email))
+          .executeTakeFirst()
+        return numUpdatedRows ? c.json(await answer(params.id, trx)) : fail(404, 'Member not found')
+      }),
+  )
+  router.add(
+    {
+      ...{ method: 'get', path: `${one}/artifacts`, tag, summary: 'What a group shares' },
+      params: uuidParams,
+      responses: { 200: 'Artifacts', ...refusals },
+    },
+    async ({ c, user, params }) => {
+      await mustBe(params.id, user, 'member')
+      const rows = await db
+        .selectFrom('artifact_permissions')
+        .selectAll()
+        .where('group_id', '=', params.id)
+        .orderBy('granted_at')
+        .execute()
+      return c.json(rows.map((row) => ({ ...row, granted_at: wireTime(row.granted_at) })))
+    },
+  )
+  const ownerOf = async (type: string, id: string): Promise<string | undefined> => {
+    if (type === 'tune')
+      return (
+        await db.selectFrom('tune').select('created_by').where('id', '=', id).executeTakeFirst()
+      )?.created_by
+    const table =
+      type === 'model' ? 'inf_model' : type === 'inference_run' ? 'inf_inference' : undefined
+    if (!table || !z.guid().safeParse(id).success) return undefined
+    const found = db
+      .selectFrom(table)
+      .select('created_by')
+      .where('id', '=', id)
+      .where('deleted', '=', false)
+    return (await found.executeTakeFirst())?.created_by
+  }
+  router.add(
+    {
+      ...{
+        method: 'post',
+        path: `${one}/artifacts`,
+        tag,
+        summary: 'Share a model or an inference',
+      },
+      params: uuidParams,
+      body: artifact,
+      responses: { 201: 'Shared', ...refusals },
+    },
+    async ({ c, user, params, body }) => {
+      await mustBe(params.id, user, 'member')
+      if ((await ownerOf(body.artifact_type, body.artifact_id)) !== user)
+        return fail(403, NOT_YOURS)
+      const { artifact_type } = body
+      const artifact_id = artifact_type === 'tune' ? body.artifact_id : lower(body.artifact_id)
+      await db
+        .insertInto('artifact_permissions')
+        .values({ group_id: params.id, artifact_type, artifact_id, granted_by: user })
+        .onConflict((conflict) => conflict.doNothing())
+        .execute()
+      return c.json({ group_id: params.id, artifact_type, artifact_id, granted_by: user }, 201)
+    },
+  )
+  router.add(
+    {
+      ...{
+        method: 'delete',
+        path: `${one}/artifacts/:type/:artifact_id`,
+        tag,
+        summary: 'Stop sharing',
+      },
+      params: artifactParams,
+      responses: { 204: 'Gone', ...refusals },
+    },
+    async ({ c, user, params }) => {
+      await mustBe(params.id, user, 'member')
+      const mine = (await roleOf(params.id, user)) === 'owner'
+      const { numDeletedRows } = await db
+        .deleteFrom('artifact_permissions')
+        .where('group_id', '=', params.id)
+        .where('artifact_type', '=', params.type)
+        .where('artifact_id', '=', params.artifact_id)
+        .$if(!mine, (q) => q.where('granted_by', '=', user))
+        .executeTakeFirst()
+      return numDeletedRows ? c.body(null, 204) : fail(404, 'Artifact not found')
+    },
+  )
+}

@@ -1,0 +1,47 @@
+import { basename } from 'node:path'
+import { HttpError } from '../errors.ts'
+
+const LARGEST = 10 * 1024 * 1024
+
+/** The file's own name, without folders. @throws HttpError 422 unless it ends in .py */
+export const scriptName = (name: string): string => {
+  const base = basename(name.replaceAll('\\', '/')).replace(/[^\w .-]/g, '_')
+  if (!/^\w[\w .-]*\.py$/.test(base) || base.length > 100)
+    throw new HttpError(422, [
+      {
+        type: 'value_error',
+        loc: ['body', 'generic_processor_file'],
+        msg: `Value error, the processor's file name must end in .py and have at most 100 characters, not ${JSON.stringify(base.slice(0, 100))}`,
+      },
+    ])
+  return base
+}
+
+const refuse = (msg: string): never => {
+  throw new HttpError(422, [
+    { type: 'value_error', loc: ['body', 'generic_processor_file'], msg: `Value error, ${msg}` },
+  ])
+}
+
+/**
+ * What can be seen without running Python: size, text, a `__main__` guard.
+ *
+ * Syntax is checked by Python itself, in the step's sandbox (processor.syntax).
+ *
+ * @throws HttpError 413 above 10 MiB, 422 otherwise
+ */
+export const checkScript = (bytes: Buffer): void => {
+  if (bytes.length > LARGEST)
+    throw new HttpError(413, 'The processor is larger than 10 MiB: a script should be small.')
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    return refuse('the processor is not UTF-8 text')
+  }
+  if (text.includes('\0')) refuse('the processor holds a NUL byte')
+  if (
+    !/^if\s+(\(\s*)?(__name__\s*==\s*(['"])__main__\3|(['"])__main__\4\s*==\s*__name__)/m.test(text)
+  )
+    refuse('the processor has no entry point: add `if __name__ == "__main__":`')
+}

@@ -1,0 +1,185 @@
+import type { Selectable } from 'kysely'
+import { sql } from 'kysely'
+import { z } from 'zod'
+import type { Config } from '../config.ts'
+import { type Database, type Db, json } from '../database.ts'
+import { HttpError, problemsOf } from '../errors.ts'
+import { type Ctx, envelope, fail, paging, type Router, uuidParams } from '../routing.ts'
+import { LIFETIME, type Store } from '../storage/store.ts'
+import { wireTime } from '../time.ts'
+import { checkScript, scriptName } from './check.ts'
+
+const tag = 'Generic processors'
+const path = '/v2/generic-processor'
+const one = `${path}/:id`
+const NOT_FOUND = 'Generic Processor component not found'
+
+const metadata = z.object({
+  name: z.string().min(1).max(100),
+  description: z.string().nullish(),
+  processor_parameters: z.record(z.string(), z.json()).nullish(),
+})
+type Row = Selectable<Database['inf_generic_processor']>
+
+/** The object's key in the store; `processor_file_path` is what clients see. */
+export const processorKey = (file: string): string => `generic-processor/${file}`
+
+const answer = (row: Row, url: string | null) => ({
+  name: row.name,
+  description: row.description,
+  processor_parameters: row.processor_parameters,
+  id: row.id,
+  active: row.active,
+  created_by: row.created_by,
+  created_at: wireTime(row.created_at),
+  updated_at: wireTime(row.updated_at),
+  status: row.status,
+  processor_file_path: row.processor_file_path,
+  processor_presigned_url: url,
+})
+
+const missing = (field: string) => ({
+  type: 'missing',
+  loc: ['body', field],
+  msg: 'Field required',
+  input: null,
+})
+
+const readMetadata = (text: string): z.output<typeof metadata> => {
+  let document: unknown
+  try {
+    document = JSON.parse(text)
+  } catch (error) {
+    throw new HttpError(422, `generic_processor_metadata is not JSON: ${(error as Error).message}`)
+  }
+  if (/\\u0000|\\ud[89a-f]/i.test(text))
+    throw new HttpError(422, 'generic_processor_metadata holds NUL or lone surrogates.')
+  const parsed = metadata.safeParse(document)
+  if (parsed.success) return parsed.data
+  const problems = problemsOf(parsed.error, document, 'generic_processor_metadata')
+  throw new HttpError(422, problems.map(({ loc, msg }) => `${loc.join('.')}: ${msg}`).join('; '))
+}
+
+const readParts = async (c: Ctx): Promise<{ file: File; meta: z.output<typeof metadata> }> => {
+  const form = await c.req.parseBody().catch(() => ({}) as Record<string, string | File>)
+  const file = form.generic_processor_file
+  const given = form.generic_processor_metadata ?? form.generic_processor
+  const problems = [
+    ...(file instanceof File ? [] : [missing('generic_processor_file')]),
+    ...(given === undefined ? [missing('generic_processor_metadata')] : []),
+  ]
+  if (problems.length) throw new HttpError(422, problems)
+  return {
+    file: file as File,
+    meta: readMetadata(given instanceof File ? await given.text() : String(given)),
+  }
+}
+
+/** `/v2/generic-processor`. @see contract.md 1.5 */
+export const processorRoutes = (
+  router: Router,
+  { db, config, store }: { db: Db; config: Config; store: Store },
+): void => {
+  const live = (user: string) =>
+    db
+      .selectFrom('inf_generic_processor')
+      .selectAll()
+      .where('created_by', 'in', [user, config.DEFAULT_SYSTEM_USER])
+      .where('deleted', '=', false)
+
+  router.add(
+    {
+      ...{ method: 'post', path, tag, summary: 'Upload a Python script' },
+      multipart: { generic_processor_file: 'file', generic_processor_metadata: 'text' },
+      responses: { 201: 'The processor', 502: 'The object store did not take the file' },
+    },
+    async ({ c, user }) => {
+      const { file, meta } = await readParts(c)
+      const name = scriptName(file.name)
+      const bytes = Buffer.from(await file.arrayBuffer())
+      checkScript(bytes)
+      const id = crypto.randomUUID()
+      const file_path = `${id}/${name}`
+      let status = 'FINISHED'
+      try {
+        await store.put(processorKey(file_path), bytes)
+      } catch {
+        status = 'FAILED'
+      }
+      const row = await db
+        .insertInto('inf_generic_processor')
+        .values({
+          id,
+          name: meta.name,
+          description: meta.description ?? null,
+          processor_parameters: json(meta.processor_parameters),
+          processor_file_path: file_path,
+          status,
+          created_by: user,
+          updated_by: user,
+        })
+        .returningAll()
+        .executeTakeFirstOrThrow()
+      if (status === 'FAILED')
+        return fail(502, {
+          message: 'Failed uploading generic processor file to object storage; try again.',
+        })
+      return c.json(answer(row, null), 201)
+    },
+  )
+  router.add(
+    {
+      ...{ method: 'get', path, tag, summary: 'List processors, newest first' },
+      query: z.object(paging),
+      responses: { 200: 'Processors' },
+    },
+    async ({ c, user, query }) => {
+      const rows = await live(user)
+        .orderBy('created_at', 'desc')
+        .orderBy('id')
+        .limit(query.limit)
+        .offset(query.skip)
+        .execute()
+      const { total } = await live(user)
+        .clearSelect()
+        .select(sql<string>`count(*)`.as('total'))
+        .executeTakeFirstOrThrow()
+      return c.json(
+        envelope(
+          Number(total),
+          rows.map((row) => answer(row, null)),
+        ),
+      )
+    },
+  )
+  router.add(
+    {
+      ...{ method: 'get', path: one, tag, summary: 'Get a processor with a URL of its file (8 h)' },
+      params: uuidParams,
+      responses: { 200: 'The processor', 404: NOT_FOUND },
+    },
+    async ({ c, user, params }) => {
+      const row = await live(user).where('id', '=', params.id).executeTakeFirst()
+      if (!row) return fail(404, NOT_FOUND)
+      const url = await store.signGet(processorKey(row.processor_file_path!), LIFETIME.processor)
+      return c.json(answer(row, url))
+    },
+  )
+  router.add(
+    {
+      ...{ method: 'delete', path: one, tag, summary: 'Delete a processor' },
+      params: uuidParams,
+      responses: { 204: 'Gone', 404: NOT_FOUND },
+    },
+    async ({ c, user, params }) => {
+      const { numUpdatedRows } = await db
+        .updateTable('inf_generic_processor')
+        .set({ deleted: true, active: false, updated_at: new Date(), updated_by: user })
+        .where('id', '=', params.id)
+        .where('created_by', '=', user)
+        .where('deleted', '=', false)
+        .executeTakeFirst()
+      return numUpdatedRows ? c.body(null, 204) : fail(404, NOT_FOUND)
+    },
+  )
+}
