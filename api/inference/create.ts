@@ -1,0 +1,184 @@
+import type { Selectable } from 'kysely'
+import type { Config } from '../config.ts'
+import type { Database, Db, WireStep } from '../database.ts'
+import { HttpError, invalidBody } from '../errors.ts'
+import type { ModelRepository } from '../models/repository.ts'
+import type { ModelRow } from '../models/schema.ts'
+import { findSource } from '../data/catalogue.ts'
+import { areaOf } from './area.ts'
+import type { InferenceInput } from './schema.ts'
+
+type TuneRow = Selectable<Database['tune']>
+type ProcessorRow = Selectable<Database['inf_generic_processor']>
+
+const FETCHERS = ['sentinelhub-connector', 'terrakit-data-fetch']
+const NOT_USABLE = ['DEPLOY_IN_PROGRESS', 'DEPLOY_FAILED', 'DEPLOY_ERROR']
+const PROCESSOR = 'generic-python-processor'
+
+/** The steps of a run: connectors for URLs, the processor in its place, all numbered anew. */
+export const runSteps = (
+  steps: readonly Record<string, unknown>[],
+  withUrls: boolean,
+  withProcessor: boolean,
+): WireStep[] => {
+  const names = [...steps]
+    .sort((a, b) => Number(a.step_number) - Number(b.step_number))
+    .map((step) => String(step.process_id))
+    .map((name) => (withUrls && FETCHERS.includes(name) ? 'url-connector' : name))
+    .filter((name) => name !== PROCESSOR)
+  if (withProcessor) {
+    const at = ['postprocess-generic', 'push-to-geoserver'].map((name) => names.indexOf(name))
+    names.splice(at.find((index) => index >= 0) ?? names.length, 0, PROCESSOR)
+  }
+  return names.map((process_id, step_number) => ({
+    status: step_number === 0 ? 'READY' : 'WAITING',
+    process_id,
+    step_number,
+  }))
+}
+
+/** All that a run needs, gathered and checked. */
+export interface Prepared {
+  readonly model: ModelRow
+  readonly processor: ProcessorRow | undefined
+  readonly config: Record<string, unknown>
+}
+
+const checkArea = (limit: number | undefined, { spatial_domain: domain }: InferenceInput): void => {
+  if (limit === undefined || domain.urls?.length || domain.tiles?.length) return
+  let area: number
+  try {
+    area = areaOf(domain.bbox ?? [], domain.polygons ?? [])
+  } catch {
+    throw invalidBody('polygons must be closed GeoJSON rings', 'spatial_domain', 'polygons')
+  }
+  if (area > limit)
+    throw invalidBody(
+      `Inference area (${area.toFixed(2)} km²) exceeds the maximum allowed area of ${limit.toFixed(2)} km². Please reduce the spatial extent of your inference request.`,
+    )
+}
+
+const checkReady = (model: ModelRow, tuneId: string | null | undefined): void => {
+  if (NOT_USABLE.includes(model.status))
+    throw new HttpError(422, {
+      msg: `Model in state: ${model.status} cannot be used for inference. Ensure it is successfully deployed first OR Deploy another instance of the fine-tuned model.`,
+    })
+  const sandbox = model.internal_name.includes('sandbox')
+  if (!sandbox && !model.model_url && !model.inference)
+    throw new HttpError(422, {
+      msg: 'Cannot run inference > model missing model_url. Ensure model was deployed successfully.',
+    })
+  if (sandbox && !tuneId)
+    throw new HttpError(422, {
+      msg: '`fine_tuning_id` required to try out experimental model.',
+    })
+}
+
+const connectorsOf = (input: InferenceInput, specs: Record<string, unknown>[]): unknown[] => {
+  if (input.data_connector_config?.length)
+    return input.data_connector_config.map((entry) => ({
+      ...entry,
+      collection: entry.collection ?? entry.collection_name,
+    }))
+  return specs.flatMap(({ connector, collection }) => {
+    if (typeof connector !== 'string' || typeof collection !== 'string') return []
+    const found = findSource(connector, collection)
+    // With URLs the spec's source is only a description: an unknown one does no harm.
+    if (found || input.spatial_domain.urls?.length) return found ? [found] : []
+    throw new HttpError(422, {
+      msg: `Unknown data source ${connector}/${collection}: see GET /v2/data-sources.`,
+    })
+  })
+}
+
+const first = <T>(...lists: (readonly T[] | null | undefined)[]): T[] =>
+  [...(lists.find((list) => list?.length) ?? [])] as T[]
+
+/** Checks in the recorded order and gathers the run's config. @see contract.md 1.3 */
+export const prepare = async (
+  deps: { db: Db; config: Config; models: ModelRepository },
+  user: string,
+  input: InferenceInput,
+): Promise<Prepared> => {
+  const { db, config, models } = deps
+  checkArea(config.MAX_INFERENCE_AREA_SQ_KM, input)
+  const owners = [user, config.DEFAULT_SYSTEM_USER]
+  const processor = input.generic_processor_id
+    ? await db
+        .selectFrom('inf_generic_processor')
+        .selectAll()
+        .where('id', '=', input.generic_processor_id)
+        .where('created_by', 'in', owners)
+        .where('deleted', '=', false)
+        .executeTakeFirst()
+    : undefined
+  if (input.generic_processor_id && !processor)
+    throw new HttpError(404, 'Generic Processor component not found')
+  const model = input.model_id
+    ? await models.usable(user, input.model_id)
+    : await models.usableByName(user, input.model_display_name!)
+  if (!model) throw new HttpError(404, 'Model not found. Ensure it exists before retrying.')
+  checkReady(model, input.fine_tuning_id)
+  const tune: TuneRow | undefined = input.fine_tuning_id
+    ? await db
+        .selectFrom('tune')
+        .selectAll()
+        .where('id', '=', input.fine_tuning_id)
+        .where('created_by', 'in', owners)
+        .executeTakeFirst()
+    : undefined
+  const options = (tune?.train_options ?? {}) as Record<string, any>
+  const specs = first<Record<string, unknown>>(
+    input.model_input_data_spec,
+    model.model_input_data_spec as Record<string, unknown>[] | null,
+    options.model_input_data_spec,
+  )
+  const push = first<unknown>(input.geoserver_push, model.geoserver_push, options.geoserver_push)
+  if (specs.length === 0 || push.length === 0)
+    throw new HttpError(
+      400,
+      'Missing geoserver_push and model_input_data_spec in the model metadata. Please provide them in the request or update them in the model metadata.',
+    )
+  const data_connector_config = connectorsOf(input, specs)
+  const steps = runSteps(
+    first<Record<string, unknown>>(input.pipeline_steps, model.pipeline_steps),
+    !!input.spatial_domain.urls?.length,
+    processor !== undefined,
+  )
+  if (steps.length === 0)
+    throw new HttpError(422, { msg: 'pipeline_steps is empty in the request and in the model.' })
+  if (steps.some((step) => step.process_id === 'terratorch-inference') && !tune)
+    throw new HttpError(422, {
+      msg: `Tune ${input.fine_tuning_id} not found: see GET /v2/tunes for those that you can run.`,
+    })
+  const { generic_processor: _ignored, name: _name, ...rest } = input as Record<string, unknown>
+  return {
+    model,
+    processor,
+    config: {
+      ...rest,
+      maxcc: input.maxcc ?? 100,
+      model_input_data_spec: specs,
+      geoserver_push: push,
+      data_connector_config,
+      pipeline_steps: steps,
+      post_processing:
+        input.post_processing ?? model.postprocessing_options ?? options.post_processing ?? {},
+      model_internal_name: model.internal_name,
+      model_name: model.display_name,
+      inference: tune?.inference ?? model.inference,
+      ...(processor
+        ? {
+            generic_processor: {
+              id: processor.id,
+              name: processor.name,
+              description: processor.description,
+              processor_parameters: processor.processor_parameters,
+              processor_file_path: processor.processor_file_path,
+              status: processor.status,
+            },
+          }
+        : {}),
+    },
+  }
+}

@@ -1,0 +1,65 @@
+import { sql } from 'kysely'
+import { type Db, json } from '../database.ts'
+
+interface Layer {
+  uri: string
+  [more: string]: unknown
+}
+type Box = [number, number, number, number]
+
+const merged = (boxes: Box[]): Box => [
+  Math.min(...boxes.map((b) => b[0])),
+  Math.min(...boxes.map((b) => b[1])),
+  Math.max(...boxes.map((b) => b[2])),
+  Math.max(...boxes.map((b) => b[3])),
+]
+
+/** The old wire form of a layer, as GeoServer steps of the seed report it. */
+const fromStore = (entry: Record<string, any>): Layer => ({
+  uri: `${entry.coverageStore?.workspace?.name}:${entry.coverageStore?.name}`,
+  display_name: entry.display_name,
+  sld_body: entry.layer_style_xml,
+  z_index: entry.z_index,
+  visible_by_default: entry.visible_by_default,
+})
+
+/** Adds published layers and their boxes by uri; under the inference's lock. @see contract.md 1.7 */
+export const addLayers = async (
+  trx: Db,
+  id: string,
+  detail: Record<string, unknown>,
+): Promise<void> => {
+  const row = await trx
+    .selectFrom('inf_inference')
+    .select(['geoserver_layers', 'inference_output'])
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow()
+  const held = (row.geoserver_layers ?? {}) as { predicted_layers?: Layer[]; bbox_pred?: Box[] }
+  const given = (Array.isArray(detail.predicted_layers) ? detail.predicted_layers : []) as Layer[]
+  const layers = given.map((layer) => (layer.uri ? layer : fromStore(layer)))
+  const uris = new Set(layers.map((layer) => layer.uri))
+  const boxes = [
+    // The last one held is the box around all: it is made anew.
+    ...(held.bbox_pred ?? []).slice(0, -1),
+    ...((Array.isArray(detail.bboxes) ? detail.bboxes : []) as Box[]),
+  ]
+  const next = {
+    ...held,
+    predicted_layers: [
+      ...(held.predicted_layers ?? []).filter((layer) => !uris.has(layer.uri)),
+      ...layers,
+    ],
+    ...(boxes.length ? { bbox_pred: [...boxes, merged(boxes)] } : {}),
+  }
+  await trx
+    .updateTable('inf_inference')
+    .set({
+      geoserver_layers: json(next),
+      ...(detail.output_url
+        ? { inference_output: json({ ...row.inference_output, output_url: detail.output_url }) }
+        : {}),
+      updated_at: sql`now()`,
+    })
+    .where('id', '=', id)
+    .execute()
+}

@@ -1,0 +1,230 @@
+import { sql } from 'kysely'
+import { countsOf, INFERENCE_ENDS, statusOf, TASK_ENDS } from '../../pipelines/status.ts'
+import type { Config } from '../config.ts'
+import { type Db, json, notify, type WireStep } from '../database.ts'
+import { visible } from '../visibility.ts'
+import type { Prepared } from './create.ts'
+import type { InferenceRow } from './schema.ts'
+
+const PLANNER = 'inference-planner'
+
+/** Locks an inference's row; every change of its tasks is made under this lock, in this order. */
+export const lockInference = async (trx: Db, id: string): Promise<void> => {
+  await trx.selectFrom('inf_inference').select('id').where('id', '=', id).forUpdate().execute()
+}
+
+/** Derives status and counts from the tasks and tells the listeners; under `lockInference`. */
+export const reconcile = async (
+  trx: Db,
+  id: string,
+  config: { system: string },
+): Promise<string> => {
+  const rows = await trx
+    .selectFrom('inf_task')
+    .select(['planning', 'status', 'pipeline_steps'])
+    .where('inference_id', '=', id)
+    .execute()
+  const tasks = rows.map((row) => ({ ...row, steps: row.pipeline_steps }))
+  const status = statusOf(tasks)
+  await trx
+    .updateTable('inf_inference')
+    .set({ status, ...countsOf(tasks), updated_at: sql`now()` })
+    .where('id', '=', id)
+    .execute()
+  await publish(trx, id, 'Inf:Task:Updated', { status }, config.system)
+  return status
+}
+
+/** Stores an event and wakes the streams of that inference when the transaction commits. */
+export const publish = async (
+  trx: Db,
+  id: string,
+  type: string,
+  detail: Record<string, unknown>,
+  by: string,
+): Promise<void> => {
+  await trx
+    .insertInto('notification')
+    .values({
+      event_id: id,
+      inference_id: id,
+      detail_type: type,
+      detail: json(detail),
+      source: 'geodag.inference',
+      created_by: by,
+    })
+    .execute()
+  await notify(trx, 'geodag_event', id)
+}
+
+/** Reads and writes of `inf_inference` by clients; the runner's are in runs/. */
+export const inferenceRepository = (db: Db, config: Config) => {
+  const system = config.DEFAULT_SYSTEM_USER
+  const rows = () =>
+    db
+      .selectFrom('inf_inference')
+      .innerJoin('inf_model', 'inf_model.id', 'inf_inference.model_id')
+      .selectAll('inf_inference')
+      .select('inf_model.display_name as model_display_name')
+      .where('inf_inference.deleted', '=', false)
+  const readable = (user: string) => visible(user, system, 'inference_run', 'inf_inference')
+  const own = (id: string, user: string) =>
+    rows()
+      .where('inf_inference.id', '=', id)
+      .where('inf_inference.created_by', 'in', [user, system])
+
+  return {
+    create: async (user: string, prepared: Prepared): Promise<InferenceRow> => {
+      const { config: run, model, processor } = prepared
+      const id = await db.transaction().execute(async (trx) => {
+        const { id } = await trx
+          .insertInto('inf_inference')
+          .values({
+            description: (run.description as string | null) ?? null,
+            location: (run.location as string | null) ?? null,
+            inference_config: JSON.stringify(run),
+            geoserver_layers: json(run.geoserver_layers),
+            demo: json(run.demo),
+            inference_output: json(run.inference_output),
+            model_id: model.id,
+            generic_processor_id: processor?.id ?? null,
+            created_by: user,
+            updated_by: user,
+          })
+          .returning('id')
+          .executeTakeFirstOrThrow()
+        const step: WireStep = { status: 'READY', process_id: PLANNER, step_number: 0 }
+        await trx
+          .insertInto('inf_task')
+          .values({
+            task_id: `${id}-task_planning`,
+            inference_id: id,
+            planning: true,
+            pipeline_steps: JSON.stringify([step]),
+            config: null,
+            inference_folder: id,
+            runner: null,
+          })
+          .execute()
+        await notify(trx, 'geodag_task', id)
+        return id
+      })
+      return rows().where('inf_inference.id', '=', id).executeTakeFirstOrThrow()
+    },
+
+    list: async (user: string, filter: ListFilter) => {
+      const where = rows()
+        .where(readable(user))
+        .$if(!!filter.model_id, (q) => q.where('inf_inference.model_id', '=', filter.model_id!))
+        .$if(!!filter.created_by, (q) =>
+          q.where('inf_inference.created_by', '=', filter.created_by!),
+        )
+        .$if(filter.location !== undefined, (q) =>
+          q.where('inf_inference.location', '=', filter.location!),
+        )
+        .$if(filter.tune_id !== undefined, (q) =>
+          q.where(
+            sql<boolean>`inf_inference.inference_config->>'fine_tuning_id' = ${filter.tune_id!.toLowerCase()}`,
+          ),
+        )
+        .$if(filter.saved !== undefined, (q) =>
+          q.where(
+            sql<boolean>`inf_inference.demo->'demo' = ${JSON.stringify(filter.saved)}::jsonb`,
+          ),
+        )
+      const found = await where
+        .orderBy('inf_inference.created_at', 'desc')
+        .orderBy('inf_inference.id')
+        .limit(filter.limit)
+        .offset(filter.skip)
+        .execute()
+      const { total } = await where
+        .clearSelect()
+        .select(sql<string>`count(*)`.as('total'))
+        .executeTakeFirstOrThrow()
+      return { rows: found, total: Number(total) }
+    },
+
+    get: (user: string, id: string): Promise<InferenceRow | undefined> =>
+      rows().where('inf_inference.id', '=', id).where(readable(user)).executeTakeFirst(),
+
+    own: (user: string, id: string): Promise<InferenceRow | undefined> =>
+      own(id, user).executeTakeFirst(),
+
+    tasks: (id: string) =>
+      db
+        .selectFrom('inf_task')
+        .selectAll()
+        .where('inference_id', '=', id)
+        .orderBy('id', 'desc')
+        .execute(),
+
+    /** Stops every task that has not ended. @returns the status that the inference had. */
+    cancel: (id: string): Promise<string> =>
+      db.transaction().execute(async (trx) => {
+        await lockInference(trx, id)
+        const { status } = await trx
+          .selectFrom('inf_inference')
+          .select('status')
+          .where('id', '=', id)
+          .executeTakeFirstOrThrow()
+        if (!INFERENCE_ENDS.includes(status)) await stopTasks(trx, id, system)
+        return status
+      }),
+
+    /** Hides the row and stops its tasks. */
+    remove: (user: string, id: string): Promise<boolean> =>
+      db.transaction().execute(async (trx) => {
+        await lockInference(trx, id)
+        const { numUpdatedRows } = await trx
+          .updateTable('inf_inference')
+          .set({ deleted: true, active: false, updated_at: sql`now()`, updated_by: user })
+          .where('id', '=', id)
+          .where('created_by', '=', user)
+          .where('deleted', '=', false)
+          .executeTakeFirst()
+        if (numUpdatedRows === 0n) return false
+        await stopTasks(trx, id, system)
+        return true
+      }),
+  }
+}
+
+const stopTasks = async (trx: Db, id: string, system: string): Promise<void> => {
+  const active = await trx
+    .selectFrom('inf_task')
+    .select(['id', 'pipeline_steps'])
+    .where('inference_id', '=', id)
+    .where('status', 'not in', TASK_ENDS)
+    .execute()
+  for (const task of active) {
+    const steps = task.pipeline_steps.map((step) =>
+      TASK_ENDS.includes(step.status) ? step : { ...step, status: 'STOPPED' },
+    )
+    // A new fence: whatever the task's runner still writes no longer counts.
+    await trx
+      .updateTable('inf_task')
+      .set({
+        status: 'STOPPED',
+        pipeline_steps: JSON.stringify(steps),
+        fence: sql`fence + 1`,
+        lease_until: null,
+        updated_at: sql`now()`,
+      })
+      .where('id', '=', task.id)
+      .execute()
+  }
+  await reconcile(trx, id, { system })
+  await notify(trx, 'geodag_cancel', id)
+}
+
+export interface ListFilter {
+  readonly model_id?: string | undefined
+  readonly tune_id?: string | undefined
+  readonly created_by?: string | undefined
+  readonly location?: string | undefined
+  readonly saved?: boolean | undefined
+  readonly limit: number
+  readonly skip: number
+}
+export type InferenceRepository = ReturnType<typeof inferenceRepository>

@@ -1,0 +1,131 @@
+import type { Selectable } from 'kysely'
+import { z } from 'zod'
+import { inputSpec, postProcessing, pushEntry } from '../../pipelines/request.ts'
+import type { InferenceTable } from '../database.ts'
+import { wireTime } from '../time.ts'
+
+const text = z.string().nullish()
+const loose = z.record(z.string(), z.unknown())
+const bbox = z
+  .tuple([z.number(), z.number(), z.number(), z.number()], {
+    error: () => 'bbox must be [minLon, minLat, maxLon, maxLat]',
+  })
+  .refine(([w, s, e, n]) => w < e && s < n && w >= -180 && e <= 180 && s >= -90 && n <= 90, {
+    message: 'bbox must be [minLon, minLat, maxLon, maxLat] in degrees WGS84, min below max',
+  })
+const polygon = z
+  .looseObject({ type: z.enum(['Polygon', 'MultiPolygon', 'Feature'], 'polygons must be GeoJSON') })
+  .refine((shape) => shape.type === 'Feature' || Array.isArray(shape.coordinates), {
+    message: 'polygons must be GeoJSON with coordinates',
+  })
+const source = z.string().min(1).max(8000)
+
+const spatial = z
+  .looseObject({
+    bbox: z.array(bbox).nullish(),
+    polygons: z.array(polygon).nullish(),
+    tiles: z.array(z.unknown()).nullish(),
+    urls: z.array(z.union([source, z.record(z.string(), source)])).nullish(),
+  })
+  .refine(
+    (domain) =>
+      [domain.bbox, domain.polygons, domain.tiles, domain.urls].some((list) => list?.length),
+    { message: "At least one of 'bbox', 'polygons', 'tiles', or 'urls' must be provided." },
+  )
+
+/** A step of the request. @see contract.md 2.1 */
+const step = z.looseObject({
+  process_id: z.string().min(1).max(50),
+  step_number: z.coerce.number().int().min(0).max(1000),
+})
+
+/** The body of POST `/v2/inference`, `/dry-run`: nulls are as good as absent. @see contract.md 1.3 */
+export const inferenceInput = z
+  .looseObject({
+    model_id: z.guid().nullish(),
+    model_display_name: z.string().max(100).nullish(),
+    spatial_domain: spatial,
+    temporal_domain: z.array(z.string().max(100)),
+    fine_tuning_id: z.string().max(100).nullish(),
+    model_input_data_spec: z.array(inputSpec).nullish(),
+    geoserver_push: z.array(pushEntry).nullish(),
+    data_connector_config: z
+      .array(
+        z.looseObject({
+          connector: z.string(),
+          collection: z.string().optional(),
+          collection_name: z.string().optional(),
+        }),
+      )
+      .nullish(),
+    pipeline_steps: z.array(step).nullish(),
+    post_processing: postProcessing.nullish(),
+    generic_processor_id: z.guid().nullish(),
+    maxcc: z
+      .number()
+      .int()
+      .min(0)
+      .max(100)
+      .or(
+        z
+          .string()
+          .regex(/^\d{1,3}$/)
+          .transform(Number),
+      )
+      .nullish(),
+    description: z.string().max(10_000).nullish(),
+    location: z.string().max(100).nullish(),
+    geoserver_layers: loose.nullish(),
+    demo: loose.nullish(),
+    inference_output: loose.nullish(),
+    inferencing: z.unknown().optional(),
+  })
+  .refine((body) => body.model_id || body.model_display_name, {
+    message: "At least one of 'model_id' or 'model_display_name' must be provided.",
+  })
+export type InferenceInput = z.output<typeof inferenceInput>
+
+export const tryOutInput = z.looseObject({
+  ...inferenceInput.shape,
+  location: z.string().max(100),
+  description: text.default('try-out'),
+})
+
+export type InferenceRow = Selectable<InferenceTable> & { model_display_name: string }
+
+/** Keys in the order that clients print. @see contract.md 1.3 */
+export const inferenceAnswer = (row: InferenceRow) => {
+  const config = row.inference_config as Record<string, any>
+  const { bbox = null, polygons = null, tiles = null, urls = null } = config.spatial_domain
+  return {
+    spatial_domain: {
+      bbox: bbox ?? [],
+      polygons: polygons ?? [],
+      tiles: tiles ?? [],
+      urls: urls ?? [],
+    },
+    temporal_domain: config.temporal_domain,
+    fine_tuning_id: config.fine_tuning_id ?? null,
+    generic_processor: config.generic_processor ?? null,
+    maxcc: config.maxcc ?? 100,
+    model_display_name: row.model_display_name,
+    description: row.description,
+    location: row.location,
+    geoserver_layers: row.geoserver_layers,
+    demo: row.demo,
+    model_id: row.model_id,
+    inference_output: row.inference_output,
+    generic_processor_id: row.generic_processor_id,
+    id: row.id,
+    active: row.active,
+    created_by: row.created_by,
+    created_at: wireTime(row.created_at),
+    updated_at: wireTime(row.updated_at),
+    status: row.status,
+    tasks_count_total: row.tasks_count_total,
+    tasks_count_success: row.tasks_count_success,
+    tasks_count_failed: row.tasks_count_failed,
+    tasks_count_stopped: row.tasks_count_stopped,
+    tasks_count_waiting: row.tasks_count_waiting,
+  }
+}

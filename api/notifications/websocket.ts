@@ -1,0 +1,47 @@
+import type { Hono } from 'hono'
+import type { UpgradeWebSocket } from 'hono/ws'
+import { z } from 'zod'
+import { HttpError } from '../errors.ts'
+import type { InferenceRepository } from '../inference/repository.ts'
+import type { Ctx, Identity, Vars } from '../routing.ts'
+import type { Events } from './routes.ts'
+
+const NOT_FOUND = 'Inference with EventId (%) Not Found.'
+
+/** `/ws/inference/:id`: the SSE stream's messages over a WebSocket, with the same authentication. */
+export const webSocketRoute = (
+  api: Hono<Vars>,
+  upgrade: UpgradeWebSocket<any>,
+  authenticate: (c: Ctx, route: { open?: boolean }) => Promise<Identity>,
+  deps: { inferences: InferenceRepository; events: Events },
+): void => {
+  api.get(
+    '/ws/inference/:id',
+    async (c, next) => {
+      const id = c.req.param('id')
+      const identity = await authenticate(c, {})
+      const seen = z.guid().safeParse(id).success && (await deps.inferences.get(identity.email, id))
+      if (!seen) throw new HttpError(404, NOT_FOUND.replace('%', id))
+      c.set('identity', identity)
+      await next()
+    },
+    upgrade((c) => {
+      const abort = new AbortController()
+      return {
+        onOpen: (_event, socket) => {
+          void (async () => {
+            const { email } = c.get('identity')
+            for await (const item of deps.events(email, c.req.param('id')!, '0', abort.signal)) {
+              if (item === null) continue
+              const { seq: _, ...message } = item
+              socket.send(JSON.stringify(message))
+            }
+            socket.close(1000)
+          })().catch(() => socket.close(1011))
+        },
+        onClose: () => abort.abort(),
+        onError: () => abort.abort(),
+      }
+    }),
+  )
+}

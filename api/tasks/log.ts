@@ -1,0 +1,83 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import type { Db } from '../database.ts'
+import type { Listener } from '../listener.ts'
+import type { Store } from '../storage/store.ts'
+
+/** Where the whole log of an ended step is kept. @see contract.md 2.6 */
+export const logKey = (inference: string, task: string, step: string): string =>
+  `${inference}/${task}/${task}-${step}-stdout.log`
+
+const signatureOf = (key: string, path: string, expires: number): string =>
+  createHmac('sha256', key).update(`LOG\n${path}\n${expires}`).digest('hex')
+
+/** A URL on this server that needs no header and ends. */
+export const signLog = (key: string, base: string, path: string, seconds: number): string => {
+  const expires = Math.floor(Date.now() / 1000) + seconds
+  return `${base}${path}?expires=${expires}&signature=${signatureOf(key, path, expires)}`
+}
+export const logIsSigned = (key: string, path: string, expires: string, given: string): boolean => {
+  const wanted = Buffer.from(signatureOf(key, path, Number(expires)))
+  const found = Buffer.from(given)
+  return (
+    wanted.length === found.length &&
+    timingSafeEqual(wanted, found) &&
+    Number(expires) * 1000 > Date.now()
+  )
+}
+
+/** The last `lines` of a text; all of it without a number. */
+export const tail = (text: string, lines: number | undefined): string =>
+  lines === undefined ? text : text.replace(/\n$/, '').split('\n').slice(-lines).join('\n') + '\n'
+
+/** Reads step logs: live rows while the step runs, the object when it has ended. */
+export const logReader = (db: Db, store: Store, listener: Listener) => {
+  const since = (task: string, step: string, seq: string) =>
+    db
+      .selectFrom('step_log')
+      .select(['seq', 'text'])
+      .where('task_id', '=', task)
+      .where('process_id', '=', step)
+      .where('seq', '>', seq)
+      .orderBy('seq')
+      .execute()
+  const stepStatus = async (task: string, step: string): Promise<string | undefined> => {
+    const row = await db
+      .selectFrom('inf_task')
+      .select('pipeline_steps')
+      .where('task_id', '=', task)
+      .executeTakeFirst()
+    return row?.pipeline_steps.find((s) => s.process_id === step)?.status
+  }
+
+  return {
+    /** Undefined where nothing has been logged. */
+    whole: async (inference: string, task: string, step: string): Promise<string | undefined> => {
+      const key = logKey(inference, task, step)
+      if ((await store.size(key)) !== undefined) return (await store.get(key)).toString()
+      const rows = await since(task, step, '0')
+      return rows.length ? rows.map((row) => row.text).join('') : undefined
+    },
+    stepStatus,
+    /** The live log until the step ends. */
+    async *follow(task: string, step: string, abort: AbortSignal): AsyncGenerator<string> {
+      let seq = '0'
+      for (;;) {
+        const status = await stepStatus(task, step)
+        const rows = await since(task, step, seq)
+        for (const row of rows) yield row.text
+        seq = rows.at(-1)?.seq ?? seq
+        if (abort.aborted || !status || !['RUNNING', 'READY', 'WAITING'].includes(status)) return
+        await new Promise<void>((wake) => {
+          const done = () => {
+            clearTimeout(timer)
+            listener.off('geodag_event', done)
+            wake()
+          }
+          const timer = setTimeout(done, 500)
+          listener.once('geodag_event', done)
+        })
+      }
+    },
+  }
+}
+export type LogReader = ReturnType<typeof logReader>
