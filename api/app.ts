@@ -1,0 +1,172 @@
+import { createNodeWebSocket } from '@hono/node-ws'
+import { Scalar } from '@scalar/hono-api-reference'
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { sql } from 'kysely'
+import { authorizer, addressOf } from './auth/authorizer.ts'
+import { exceeded, limitHeaders, RateLimiter } from './auth/rate-limit.ts'
+import { keyRoutes } from './auth/routes.ts'
+import type { Config } from './config.ts'
+import { dataRoutes } from './data/routes.ts'
+import { type Db, isPassing } from './database.ts'
+import { HttpError } from './errors.ts'
+import { groupRoutes } from './groups/routes.ts'
+import { inferenceRepository } from './inference/repository.ts'
+import { inferenceRoutes } from './inference/routes.ts'
+import type { Listener } from './listener.ts'
+import { apiMetrics } from './metrics.ts'
+import { modelRepository } from './models/repository.ts'
+import { modelRoutes } from './models/routes.ts'
+import { eventsOf, notificationRoutes } from './notifications/routes.ts'
+import { webSocketRoute } from './notifications/websocket.ts'
+import { openapi } from './openapi.ts'
+import { processorRoutes } from './processors/routes.ts'
+import {
+  type AnyRoute,
+  type Ctx,
+  type Identity,
+  matcher,
+  Router,
+  status,
+  type Vars,
+} from './routing.ts'
+import { FolderStore } from './storage/folder.ts'
+import { fileRoutes } from './storage/routes.ts'
+import type { Store } from './storage/store.ts'
+import { logReader } from './tasks/log.ts'
+import { taskRoutes } from './tasks/routes.ts'
+import { tuneRoutes } from './tunes/routes.ts'
+
+export const VERSION = '2.0.0'
+
+export interface AppDeps {
+  readonly config: Config
+  readonly db: Db
+  readonly store: Store
+  readonly listener: Listener
+  readonly publicUrl: () => string
+}
+
+/** Says who asks and counts the request against its limit. */
+const gate = (config: Config, db: Db) => {
+  const authorize = authorizer(config, db)
+  const limiter = new RateLimiter(config.RATELIMIT_WINDOW)
+  const count = (c: Ctx, who: string): void => {
+    if (!config.RATELIMIT_ENABLED) return
+    const key = `${who} ${c.req.method} ${c.req.path}`
+    const counted = limiter.count(key, config.RATELIMIT_LIMIT)
+    for (const [name, value] of Object.entries(limitHeaders(counted))) c.header(name, value)
+    if (counted.over) {
+      c.header('Retry-After', String(counted.reset))
+      throw exceeded(config.RATELIMIT_LIMIT, config.RATELIMIT_WINDOW)
+    }
+  }
+  return async (c: Ctx, route: Pick<AnyRoute, 'open'>): Promise<Identity> => {
+    if (route.open) {
+      count(c, `ip ${addressOf(c)}`)
+      return { email: '', by: 'off' }
+    }
+    let identity: Identity
+    try {
+      identity = await authorize(c)
+    } catch (error) {
+      if (error instanceof HttpError) count(c, `ip ${addressOf(c)}`)
+      throw error
+    }
+    count(c, `${identity.by} ${identity.email}`)
+    return identity
+  }
+}
+
+const answerError = (error: Error, c: Ctx): Response => {
+  if (error instanceof HttpError) return c.json({ detail: error.detail }, status(error.status))
+  if (isPassing(error)) {
+    c.header('Retry-After', '2')
+    return c.json({ detail: 'The database is away; try again in a moment.' }, 503)
+  }
+  const id = crypto.randomUUID()
+  console.error(`${id} ${c.req.method} ${c.req.path}`, error)
+  return c.json({ detail: `Internal error ${id}: the server's log says more.` }, 500)
+}
+
+/** The whole API on both mounts. */
+export const createApp = (deps: AppDeps) => {
+  const { config, db, store, listener } = deps
+  const api = new Hono<Vars>({ strict: false })
+  const authenticate = gate(config, db)
+  const router = new Router(api, authenticate)
+  const metrics = apiMetrics(db)
+
+  // The guide's own script joins `…/v2/` and `/inference`, QGIS ends paths with a slash: one road.
+  const getPath = (request: Request) =>
+    new URL(request.url).pathname.replace(/\/{2,}/g, '/').replace(/(.)\/$/, '$1')
+  const root = new Hono<Vars>({ getPath })
+  const { injectWebSocket, upgradeWebSocket } = createNodeWebSocket({ app: root })
+  root.use(metrics.middleware)
+  const tooLarge = (c: any) => c.json({ detail: 'The body is larger than 12 MiB.' }, 413)
+  const limited = bodyLimit({ maxSize: 12 * 1024 * 1024, onError: tooLarge })
+  root.use((c, next) => (/\/v2\/files\//.test(c.req.path) ? next() : limited(c, next)))
+
+  const models = modelRepository(db, config)
+  const inferences = inferenceRepository(db, config)
+  const events = eventsOf({ db, inferences, listener })
+  const logs = logReader(db, store, listener)
+  const all = { ...deps, models, inferences, events, logs }
+  keyRoutes(router, db)
+  modelRoutes(router, models)
+  inferenceRoutes(router, all)
+  taskRoutes(router, all)
+  processorRoutes(router, all)
+  tuneRoutes(router, all)
+  dataRoutes(router, { store })
+  notificationRoutes(router, all)
+  groupRoutes(router, db)
+  webSocketRoute(api, upgradeWebSocket, authenticate, all)
+  if (store instanceof FolderStore) fileRoutes(api, store)
+
+  let readyAt = 0
+  api.get('/health/livez', (c) => c.json({ status: 'UP', version: VERSION }))
+  api.get('/health/readyz', async (c) => {
+    if (Date.now() - readyAt > 2000) {
+      try {
+        await sql`select 1`.execute(db)
+        readyAt = Date.now()
+      } catch {
+        return c.json({ detail: { status: 'DOWN' } }, 503)
+      }
+    }
+    return c.json({ status: 'UP' })
+  })
+  api.get('/metrics', async (c) =>
+    c.text(await metrics.text(), 200, { 'Content-Type': metrics.type }),
+  )
+  const document = openapi(router.routes, VERSION)
+  api.get('/openapi.json', (c) => c.json(document))
+  api.get('/', (c) => c.redirect(new URL(c.req.url).pathname.replace(/\/?$/, '/docs'), 307))
+  const scalar = fileURLToPath(
+    new URL('../node_modules/@scalar/api-reference/dist/browser/standalone.js', import.meta.url),
+  )
+  api.get('/docs/scalar.js', async (c) => {
+    c.header('Content-Type', 'text/javascript')
+    return c.body(await readFile(scalar))
+  })
+  // From this server, not from a CDN: works in a closed network.
+  api.get('/docs', Scalar({ url: './openapi.json', cdn: './docs/scalar.js', pageTitle: 'geodag' }))
+
+  const known = router.routes.map(({ path }) => matcher(path))
+  const missing = (c: Ctx) => {
+    const path = c.req.path.replace(/^\/studio-gateway(?=\/)/, '')
+    const wrongVerb = known.some((pattern) => pattern.test(path))
+    return wrongVerb
+      ? c.json({ detail: 'Method Not Allowed' }, 405)
+      : c.json({ detail: 'Not Found' }, 404)
+  }
+  api.onError(answerError)
+  root.onError(answerError)
+  root.route('/studio-gateway', api)
+  root.route('/', api)
+  root.notFound(missing)
+  return { app: root, injectWebSocket, routes: router.routes, document }
+}

@@ -1,0 +1,51 @@
+import { parseArgs } from 'node:util'
+import { createKey } from './auth/keys.ts'
+import { readConfig } from './config.ts'
+import { type Started, start } from './server.ts'
+
+const usage = `geodag: main.ts start | api | runner | create-api-key --email you@example.org`
+
+const fail = (error: unknown): never => {
+  console.error(`geodag: ${(error as Error).message ?? error}`)
+  process.exit(1)
+}
+
+/** Serves until SIGTERM or SIGINT, then drains. */
+const serveUntilStopped = (started: Started, what: string): void => {
+  console.log(`geodag: ${what} ready at ${started.url}`)
+  let stopping = false
+  const stop = () => {
+    if (stopping) process.exit(1)
+    stopping = true
+    console.log('geodag: draining')
+    started.close().then(() => process.exit(0), fail)
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop)
+}
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { email: { type: 'string' } },
+})
+try {
+  const config = readConfig()
+  const command = positionals[0]
+  if (command === 'start')
+    serveUntilStopped(await start(config, { api: true, runner: true }), 'API and runner')
+  else if (command === 'api')
+    serveUntilStopped(await start(config, { api: true, runner: false }), 'API')
+  else if (command === 'runner')
+    serveUntilStopped(await start(config, { api: false, runner: true }), 'runner for the API')
+  else if (command === 'create-api-key') {
+    if (!values.email || !/^\S+@\S+$/.test(values.email))
+      fail(new Error('--email: give an e-mail address'))
+    const started = await start(config, { api: false, runner: false })
+    const key = await createKey(started.db, values.email!)
+    await started.close(0)
+    if (!key)
+      fail(new Error(`${values.email} has two keys already; delete one (DELETE /v2/auth/api-keys)`))
+    console.log(key!.value)
+  } else fail(new Error(usage))
+} catch (error) {
+  fail(error)
+}

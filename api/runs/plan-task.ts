@@ -1,0 +1,138 @@
+import { PlanError } from '../../pipelines/errors.ts'
+import { planInference, type PlannedTask } from '../../pipelines/plan.ts'
+import { readRunConfig } from '../../pipelines/wire.ts'
+import type { Config } from '../config.ts'
+import { type Db, notify, type WireStep } from '../database.ts'
+import { processorKey } from '../processors/routes.ts'
+import type { Store } from '../storage/store.ts'
+import type { Recorder, TaskRow } from './record.ts'
+
+/** A planned task as its row keeps it: `fetch` is a URL of our own store, read without a network. */
+export interface TaskConfig {
+  readonly task: PlannedTask
+  readonly model: string
+  readonly fetch?: string
+}
+
+interface RunProcessor {
+  processor_file_path: string
+  processor_parameters: Record<string, never> | null
+}
+
+const priorityOf = (tasks: number): number => (tasks <= 5 ? 4 : tasks <= 15 ? 5 : 6)
+
+const fileNameOf = (url: string): string =>
+  decodeURIComponent(new URL(url).pathname.split('/').at(-1) || 'scene').replace(/[^\w.-]/g, '_')
+
+/** The address of a GeoServer as a step reaches it: this machine's own goes by a service. */
+export const geoserverOf = (config: Config): { url?: string; local?: number } => {
+  if (!config.GEOSERVER_URL) return {}
+  const url = new URL(config.GEOSERVER_URL)
+  if (!['localhost', '127.0.0.1', '[::1]'].includes(url.hostname))
+    return { url: config.GEOSERVER_URL }
+  const local = Number(url.port || 80)
+  return { url: `http://geoserver:${local}${url.pathname.replace(/\/$/, '')}`, local }
+}
+
+const readProcessor = async (store: Store, found: RunProcessor | undefined) => {
+  if (!found) return undefined
+  const { processor_file_path: path, processor_parameters } = found
+  return {
+    script: (await store.get(processorKey(path))).toString(),
+    file_name: path.split('/').at(-1)!,
+    processor_parameters: processor_parameters ?? {},
+  }
+}
+
+/**
+ * The planning task: tasks for every scene, written with its own end in one transaction.
+ *
+ * @throws PlanError where the request cannot be run
+ */
+export const planTask = async (
+  deps: { db: Db; config: Config; store: Store; recorder: Recorder },
+  planning: TaskRow,
+  log: (text: string) => Promise<void>,
+): Promise<void> => {
+  const { db, config, store, recorder } = deps
+  const { inference_config } = await db
+    .selectFrom('inf_inference')
+    .select('inference_config')
+    .where('id', '=', planning.inference_id)
+    .executeTakeFirstOrThrow()
+  const { model, request } = readRunConfig(inference_config)
+  const { bbox, polygons, tiles, urls } = request.spatial_domain
+  if (!urls?.length && (bbox?.length || polygons?.length || tiles?.length))
+    throw new PlanError(
+      'plan.no_connector',
+      'no data connector searches by bbox, polygons or tiles yet: give the scenes by spatial_domain.urls (upload them through /v2/file-share)',
+    )
+  const processor = await readProcessor(
+    store,
+    inference_config.generic_processor as RunProcessor | undefined,
+  )
+  const { url: geoserverUrl } = geoserverOf(config)
+  const fetches = new Map<number, string>()
+  const scenes = urls!.map((item, n) => {
+    const url = typeof item === 'string' ? item : (Object.values(item)[0] ?? '')
+    if (typeof item !== 'string' && Object.keys(item).length !== 1) return item
+    if (!store.owns(url)) {
+      // On a server a name is no file: the command line's local files are not meant here.
+      if (/^https?:\/\//i.test(url)) return url
+      throw new PlanError(
+        'request.url',
+        `spatial_domain.urls.${n}: ${url.slice(0, 200)} is not an http(s) URL`,
+      )
+    }
+    fetches.set(n, url)
+    return fileNameOf(url)
+  })
+  const plan = planInference({ ...request, spatial_domain: { urls: scenes } }, model, {
+    inferenceId: planning.inference_id,
+    allowPrivateHosts: config.ALLOW_PRIVATE_HOSTS,
+    ...(processor ? { processor } : {}),
+    ...(geoserverUrl ? { geoserverUrl } : {}),
+  })
+  const names = inference_config.pipeline_steps as WireStep[]
+  const rows = plan.tasks.map((task, n) => {
+    const steps: WireStep[] = task.steps.map(({ step_number }) => ({
+      status: step_number === 0 ? 'READY' : 'WAITING',
+      process_id: names[step_number]!.process_id,
+      step_number,
+    }))
+    const own: TaskConfig = {
+      task,
+      model: plan.model,
+      ...(fetches.has(n) ? { fetch: fetches.get(n)! } : {}),
+    }
+    return {
+      task_id: task.task_id,
+      inference_id: planning.inference_id,
+      pipeline_steps: JSON.stringify(steps),
+      config: JSON.stringify(own),
+      inference_folder: planning.inference_id,
+      priority: priorityOf(plan.tasks.length),
+      runner: null,
+    }
+  })
+  await log(
+    plan.tasks
+      .map((task, n) => `${task.task_id}: ${fetches.get(n) ?? task.source}`.split('?')[0])
+      .join('\n'),
+  )
+  await recorder.finished(
+    planning,
+    0,
+    {},
+    {
+      then: async (trx) => {
+        for (let from = 0; from < rows.length; from += 500)
+          await trx
+            .insertInto('inf_task')
+            .values(rows.slice(from, from + 500))
+            .execute()
+        await notify(trx, 'geodag_task', planning.inference_id)
+      },
+    },
+  )
+}

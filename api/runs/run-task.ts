@@ -1,0 +1,257 @@
+import { createWriteStream } from 'node:fs'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { type Client, connect, type Directory } from '@dagger.io/dagger'
+import { composeTask, type StepEnd, TRANSIENT } from '../../pipelines/compose.ts'
+import type { PlannedStep } from '../../pipelines/plan.ts'
+import type { StepEnvironment } from '../../steps/step.ts'
+import type { Config } from '../config.ts'
+import type { Db } from '../database.ts'
+import type { Store } from '../storage/store.ts'
+import { logKey } from '../tasks/log.ts'
+import { LiveLog } from './live-log.ts'
+import { geoserverOf, type TaskConfig } from './plan-task.ts'
+import { LostLease, type Recorder, type StepFailure, type TaskRow } from './record.ts'
+
+const root = new URL('../..', import.meta.url).pathname
+const EFFECT = 'push-to-geoserver'
+
+/** Progress texts that clients show. @see contract.md 4.0 */
+const MESSAGES: Record<string, string> = {
+  'url-connector': 'Preprocessing started: downloading and preparing data.',
+  'onnx-inference': 'Inferencing ..',
+  'generic-python-processor': 'Running the generic processor ..',
+  'postprocess-generic': 'Post-processing results ..',
+  'push-to-geoserver': 'Pushing data to GeoServer...',
+}
+
+/** A failure that was recorded already, or is to be: ends the session. */
+class StepEnded extends Error {
+  readonly failure: StepFailure
+  readonly number: number
+  constructor(number: number, failure: StepFailure) {
+    super(failure.message)
+    this.number = number
+    this.failure = failure
+  }
+}
+
+export interface RunDeps {
+  readonly db: Db
+  readonly config: Config
+  readonly store: Store
+  readonly recorder: Recorder
+}
+
+/** A scene of our own store, into a folder of this process. @throws StepEnded */
+const fetchScene = async (url: string, name: string, folder: string): Promise<void> => {
+  const answer = await fetch(url).catch(() => undefined)
+  if (!answer)
+    throw new StepEnded(0, {
+      code: 'source.unreachable',
+      message: 'the object store does not answer',
+    })
+  if (!answer.ok || !answer.body)
+    throw new StepEnded(0, {
+      code: 'source.status',
+      message: `the scene's URL answers ${answer.status}: upload the file, or ask for a new URL (they end after 8 hours)`,
+    })
+  await pipeline(Readable.fromWeb(answer.body as never), createWriteStream(join(folder, name)))
+}
+
+const assetsOf = (dag: Client): Directory =>
+  dag.host().directory(root, {
+    include: ['steps/*/program/**', 'containers/**', 'models/**', 'examples/**'],
+    exclude: ['**/__pycache__'],
+  })
+
+const environment = (dag: Client, config: Config, key: string): StepEnvironment => {
+  const { local } = geoserverOf(config)
+  const secrets = config.GEOSERVER_PASSWORD
+    ? {
+        geoserverUsername: dag.setSecret('geoserver-username', config.GEOSERVER_USERNAME),
+        geoserverPassword: dag.setSecret('geoserver-password', config.GEOSERVER_PASSWORD),
+      }
+    : {}
+  const services = local
+    ? { services: { geoserver: dag.host().service([{ frontend: local, backend: local }]) } }
+    : {}
+  return { dag, assets: assetsOf(dag), runKey: key, secrets: { ...secrets }, ...services }
+}
+
+/** Puts what a task made into the object store. */
+const upload = async (
+  store: Store,
+  made: Directory,
+  prefix: string,
+  scratch: string,
+): Promise<void> => {
+  const folder = join(scratch, 'made')
+  await made.withoutFile('valid.tif').export(folder, { wipe: true })
+  for (const name of await readdir(folder))
+    await store.putFile(`${prefix}/${name}`, join(folder, name))
+}
+
+/** One try of one task, in one Dagger session; every step's start and end is recorded as it happens. */
+class Try {
+  private readonly deps: RunDeps
+  private readonly row: TaskRow
+  private readonly planned: TaskConfig
+  private readonly log: LiveLog
+  private readonly scratch: string
+  private readonly abort: (why: Error) => void
+  private timer: NodeJS.Timeout | undefined
+  current = 0
+
+  constructor(
+    deps: RunDeps,
+    row: TaskRow,
+    log: LiveLog,
+    scratch: string,
+    abort: (why: Error) => void,
+  ) {
+    this.deps = deps
+    this.row = row
+    this.planned = row.config as unknown as TaskConfig
+    this.log = log
+    this.scratch = scratch
+    this.abort = abort
+  }
+
+  private wire(step: PlannedStep) {
+    return this.row.pipeline_steps[step.step_number]!
+  }
+
+  async started(step: PlannedStep): Promise<boolean> {
+    this.current = step.step_number
+    const { status, process_id } = this.wire(step)
+    const done = status === 'FINISHED'
+    if (done && step.process_id === EFFECT) return false
+    const seconds = this.deps.config.STEP_TIMEOUT_SECONDS
+    const failure = {
+      code: 'step.timeout',
+      message: `${process_id} took longer than ${seconds} s and was stopped`,
+    }
+    this.timer = setTimeout(
+      () => this.abort(new StepEnded(step.step_number, failure)),
+      seconds * 1000,
+    )
+    if (done) return true
+    // The engine tells nothing of a network-less build while it runs (measured on v0.21.8).
+    const sandboxed = step.process_id === 'generic-python-processor'
+    await this.log.begin(
+      process_id,
+      sandboxed ? 'The script runs in its sandbox; what it prints follows when it ends.\n' : '',
+    )
+    await this.deps.recorder.started(this.row, step.step_number, MESSAGES[step.process_id]!)
+    return true
+  }
+
+  async ended(step: PlannedStep, end: StepEnd): Promise<void> {
+    clearTimeout(this.timer)
+    const { report } = end
+    const { process_id, status } = this.wire(step)
+    if (report.status === 'FAILED') {
+      await this.keepLog(process_id, end, 1)
+      await upload(this.deps.store, end.made, this.prefix, this.scratch).catch(() => undefined)
+      throw new StepEnded(step.step_number, report.error!)
+    }
+    if (status === 'FINISHED') return
+    await this.keepLog(process_id, end, 0)
+    if (step.step_number === this.planned.task.steps.length - 1)
+      await upload(this.deps.store, end.made, this.prefix, this.scratch)
+    const skipped = report.status === 'SKIPPED'
+    const layers = (report.details.predicted_layers ?? []) as unknown[]
+    await this.deps.recorder.finished(
+      this.row,
+      step.step_number,
+      {
+        ...(skipped ? { message: `skipped: ${String(report.details.reason)}` } : {}),
+        ...(report.details.result === undefined ? {} : { result: report.details.result }),
+      },
+      layers.length ? { layers: { predicted_layers: layers } } : {},
+    )
+    await this.log.forget(process_id)
+  }
+
+  stop(): void {
+    clearTimeout(this.timer)
+  }
+
+  private get prefix(): string {
+    return `${this.row.inference_id}/${this.row.task_id}`
+  }
+
+  private async keepLog(process_id: string, end: StepEnd, code: number): Promise<void> {
+    await this.log.endStep()
+    const text = end.log ? await end.log.contents() : (end.report.error?.message ?? '')
+    const head = `----------------INVOKING TASK----------------\nTask ID: ${this.row.task_id}\n`
+    const command = text.startsWith('Command: ') ? '' : `Command: ${process_id}\n`
+    const whole = `${head}${command}${text.replace(/\n?$/, '\n')}Return code: ${code}\n`
+    await this.deps.store.put(logKey(this.row.inference_id, this.row.task_id, process_id), whole)
+  }
+}
+
+const inSession = (
+  log: LiveLog,
+  signal: AbortSignal,
+  work: (dag: Client) => Promise<void>,
+): Promise<void> => {
+  let failure: unknown
+  const stopped = new Promise<never>((_, reject) => {
+    const stop = () => reject(signal.reason)
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop, { once: true })
+  })
+  stopped.catch(() => undefined)
+  return connect(
+    // Leaving the callback closes the session: the engine ends its containers.
+    async (dag) => {
+      await Promise.race([work(dag), stopped]).catch((error) => {
+        failure = error
+      })
+    },
+    { LogOutput: log },
+  ).then(() => {
+    if (failure) throw failure
+  })
+}
+
+/** Runs a claimed task to its end, or to the point where another try is due. */
+export const runTask = async (deps: RunDeps, row: TaskRow, outer: AbortSignal): Promise<void> => {
+  const planned = row.config as unknown as TaskConfig
+  const scratch = await mkdtemp(join(tmpdir(), 'geodag-run-'))
+  const log = new LiveLog(deps.db, row.task_id)
+  const own = new AbortController()
+  const signal = AbortSignal.any([outer, own.signal])
+  const tried = new Try(deps, row, log, scratch, (why) => own.abort(why))
+  try {
+    if (planned.fetch) await fetchScene(planned.fetch, planned.task.source, scratch)
+    await inSession(log, signal, async (dag) => {
+      const env = environment(dag, deps.config, `${row.inference_id}/${row.task_id}`)
+      const inputs = planned.fetch ? dag.host().directory(scratch) : dag.directory()
+      await composeTask(env, planned.task, inputs, new Date().toISOString(), tried)
+    })
+  } catch (error) {
+    if (outer.aborted) throw outer.reason
+    if (error instanceof LostLease) throw error
+    const failure =
+      error instanceof StepEnded
+        ? error.failure
+        : {
+            code: 'engine.failed',
+            message: String((error as Error).message ?? error).slice(0, 500),
+          }
+    const number = error instanceof StepEnded ? error.number : tried.current
+    const passes = TRANSIENT.has(failure.code) || !(error instanceof StepEnded)
+    if (passes && (await deps.recorder.retry(row, number, failure))) return
+    await deps.recorder.failed(row, number, failure)
+  } finally {
+    tried.stop()
+    await log.close()
+    await rm(scratch, { recursive: true, force: true })
+  }
+}

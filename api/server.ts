@@ -1,0 +1,77 @@
+import { mkdirSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { serve, type ServerType } from '@hono/node-server'
+import { createApp } from './app.ts'
+import type { Config } from './config.ts'
+import { type Db, migrate, openDatabase, persist } from './database.ts'
+import { embedded } from './embedded.ts'
+import { Listener } from './listener.ts'
+import { seedShipped } from './models/shipped.ts'
+import { Runner } from './runs/runner.ts'
+import { FolderStore } from './storage/folder.ts'
+import { S3Store } from './storage/s3.ts'
+import type { Store } from './storage/store.ts'
+
+export interface Started {
+  readonly url: string
+  readonly db: Db
+  readonly databaseUrl: string
+  close(graceSeconds?: number): Promise<void>
+}
+export interface Roles {
+  readonly api: boolean
+  readonly runner: boolean
+}
+
+const listen = (app: ReturnType<typeof createApp>, config: Config): Promise<ServerType> =>
+  new Promise((done, failed) => {
+    const server = serve({ fetch: app.app.fetch, port: config.PORT, hostname: config.HOST }, () =>
+      done(server),
+    )
+    server.on('error', failed)
+    app.injectWebSocket(server)
+  })
+
+/** Starts the API, a runner, or both, with what the configuration names. */
+export const start = async (config: Config, roles: Roles): Promise<Started> => {
+  mkdirSync(config.dataFolder, { recursive: true })
+  const own = config.DATABASE_URL ? undefined : await embedded(join(config.dataFolder, 'postgres'))
+  const databaseUrl = config.DATABASE_URL ?? own!.url
+  const db = openDatabase(databaseUrl, 12)
+  await persist(() => migrate(db))
+  await seedShipped(db, config)
+  const listener = new Listener(databaseUrl)
+  await listener.open()
+
+  let publicUrl = config.PUBLIC_URL?.replace(/\/$/, '') ?? `http://127.0.0.1:${config.PORT}`
+  const store: Store = config.S3_ENDPOINT
+    ? new S3Store(config)
+    : new FolderStore(join(config.dataFolder, 'objects'), config.signingKey, () => publicUrl)
+
+  let server: ServerType | undefined
+  if (roles.api) {
+    const app = createApp({ config, db, store, listener, publicUrl: () => publicUrl })
+    server = await listen(app, config)
+    const address = server.address()
+    if (!config.PUBLIC_URL && typeof address === 'object' && address)
+      publicUrl = `http://127.0.0.1:${address.port}`
+  }
+  const name = `${hostname()}-${process.pid}`
+  const runner = roles.runner ? new Runner({ db, config, store }, listener, name) : undefined
+  runner?.start()
+
+  const close = async (graceSeconds = 20): Promise<void> => {
+    await runner?.drain(graceSeconds)
+    if (server) {
+      const closed = new Promise((done) => server.close(done))
+      if ('closeAllConnections' in server)
+        setTimeout(() => server.closeAllConnections(), 1000).unref()
+      await closed
+    }
+    await listener.close()
+    await db.destroy()
+    await own?.stop()
+  }
+  return { url: publicUrl, db, databaseUrl, close }
+}
