@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The entry of `npm test`, `npm run demo` and `npm run bench` on a fresh machine: installs what is
+# The entry of `npm test`, `npm run demo`, `npm start` and `npm run bench` on a fresh machine: installs what is
 # missing, finds or starts a Dagger engine, then runs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-what=${1:?run.sh test|demo|bench}
+what=${1:?run.sh test|demo|start|bench}
 shift
 
 say() { echo "geodag: $*"; }
@@ -50,6 +50,11 @@ case $what in
     prettier --check .
     say "checking the types"
     tsc --noEmit
+    if [ -z "${DATABASE_URL:-}" ]; then
+      say "looking for Docker, for the tests' Postgres and S3 (Debian's is installed where there is none)"
+      bash engine/docker.sh start || say "no Docker: the tests use embedded-postgres"
+      eval "$(bash engine/docker.sh env)"
+    fi
     say "running the tests"
     report=$(mktemp)
     status=0
@@ -59,6 +64,8 @@ case $what in
     exit "$status"
     ;;
   demo) exec node engine/demo.ts "$@" ;;
+  start) exec node api/main.ts start "$@" ;;
+  bench:api) exec node test/bench/api.ts "$@" ;;
   bench) exec node test/bench/bench.ts "$@" ;;
   *) say "unknown: $what"; exit 2 ;;
 esac
