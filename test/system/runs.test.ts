@@ -1,0 +1,254 @@
+import { execFileSync } from 'node:child_process'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import {
+  type Client,
+  type Process,
+  type Service,
+  sleep,
+  SPAIN,
+  startService,
+  water,
+} from '../support/api.ts'
+import { startGeoserver } from '../support/geoserver.ts'
+
+let service: Service
+let geoserver: Awaited<ReturnType<typeof startGeoserver>>
+let api: Process
+let client: Client
+let scene: string
+
+beforeAll(async () => {
+  geoserver = await startGeoserver()
+  service = await startService({
+    GEOSERVER_URL: geoserver.url,
+    GEOSERVER_USERNAME: 'admin',
+    GEOSERVER_PASSWORD: 'geoserver',
+    RUNNER_CONCURRENCY: '4',
+  })
+  api = await service.launch('api')
+  client = await service.client(api.url, 'runs@example.org')
+  scene = await client.share(SPAIN, 'spain.tif')
+})
+afterAll(async () => {
+  await service.close()
+  geoserver.close()
+})
+
+const runner = () => service.launch('runner', { PUBLIC_URL: api.url })
+const submit = async (more: object = {}): Promise<string> => {
+  const { status, body } = await client.post('/v2/inference', water(scene, more))
+  expect(status, JSON.stringify(body)).toBe(201)
+  return body.id
+}
+/** A script with a text of its own, so that the engine's cache does not know it. */
+const slow = (seconds: number) =>
+  `import time\n# ${crypto.randomUUID()}\nif __name__ == "__main__":\n    for n in range(${seconds * 2}):\n        print("tick", n, flush=True)\n        time.sleep(0.5)\n`
+const sleepers = (mark: string): string[] =>
+  execFileSync('ps', ['-eo', 'args'])
+    .toString()
+    .split('\n')
+    .filter((line) => line.includes(mark))
+
+test('a run to its end: layers on the map, nothing lost in the counts', async () => {
+  const one = await runner()
+  const id = await submit()
+  const { inference, seen } = await client.ended(id)
+  expect(seen.filter((status) => status !== 'PENDING')).toEqual(['RUNNING', 'COMPLETED'])
+  expect(inference).toMatchObject({
+    tasks_count_total: 5,
+    tasks_count_success: 5,
+    tasks_count_waiting: 0,
+  })
+  const layers = inference.geoserver_layers.predicted_layers
+  expect(layers.map((layer: any) => layer.uri)).toEqual([
+    `geofm:${id}-input_rgb`,
+    `geofm:${id}-pred`,
+  ])
+  expect(layers[1].sld_body).toContain('<ColorMapEntry color="#4589FF"')
+  expect(await one.end('SIGTERM')).toBe(0)
+})
+
+test('SIGKILL of the runner in each step: another goes on, finished steps are not run again', async () => {
+  const { body: processor } = await client.processor(slow(2))
+  const names = [
+    'url-connector',
+    'onnx-inference',
+    'generic-python-processor',
+    'postprocess-generic',
+    'push-to-geoserver',
+  ]
+  for (const [n, name] of names.entries()) {
+    const victim = await runner()
+    const fresh = await client.share(SPAIN, `spain${String.fromCharCode(97 + n)}.tif`)
+    const id = (
+      await client.post('/v2/inference', water(fresh, { generic_processor_id: processor.id }))
+    ).body.id
+    const work = async () =>
+      (await client.tasks(id)).find((task) => !task.task_id.endsWith('planning'))
+    for (let tries = 0; tries < 2000; tries++) {
+      const steps = (await work())?.pipeline_steps
+      if (steps?.[n]?.status === 'RUNNING' || steps?.[n]?.status === 'FINISHED') break
+      await sleep(5)
+    }
+    await victim.end('SIGKILL')
+    const before = (await work()).pipeline_steps.filter((step: any) => step.status === 'FINISHED')
+    const heir = await runner()
+    const { inference } = await client.ended(id)
+    expect(inference.status, name).toBe('COMPLETED')
+    const after = (await work()).pipeline_steps
+    // The same start and end: what was finished is as it was.
+    for (const step of before) expect(after[step.step_number], name).toEqual(step)
+    const stores = geoserver.requests.filter(
+      (line) => line.startsWith('PUT') && line.includes(`${id}-pred/file`),
+    )
+    expect(stores.length, name).toBe(1)
+    await heir.end('SIGTERM')
+  }
+})
+
+test('a model registered by its metadata; its log is readable while it runs, and whole afterwards', async () => {
+  const one = await runner()
+  const [shipped] = (await client.get('/v2/models?internal_name=tiny-water')).body.results
+  // Windows that overlap nearly wholly: the same model, made slow.
+  const inference = { ...shipped.inference, overlap: 58 }
+  const made = await client.post('/v2/models', {
+    ...shipped,
+    display_name: 'slow-water',
+    inference,
+  })
+  expect(made.status).toBe(201)
+  const id = await submit({ model_display_name: 'slow-water' })
+  const log = `/v2/tasks/${id}-task_0/logs/onnx-inference`
+  let live = ''
+  for (let tries = 0; tries < 1200 && !live.includes('window'); tries++) {
+    const { status, body } = await client.get(log)
+    if (status === 200 && body.status === 'RUNNING') {
+      expect(body.warning).toContain('incomplete')
+      live = await (await fetch(body.step_log_url)).text()
+    }
+    await sleep(50)
+  }
+  expect(live).toMatch(/window \d+ of \d+/)
+  expect(live).not.toContain('prediction')
+  const { body } = await client.get(log)
+  const followed = await (await fetch(`${body.step_log_url}&follow=true`)).text()
+  expect(followed.split('\n').length).toBeGreaterThan(live.split('\n').length)
+  expect((await client.ended(id)).inference.status).toBe('COMPLETED')
+  const ended = await client.get(`${log}?tail_lines=2`)
+  const text = await (await fetch(ended.body.step_log_url)).text()
+  expect(text).toMatch(/^prediction .*\nReturn code: 0\n$/)
+  await one.end('SIGTERM')
+})
+
+test('cancel ends the container; the inference is STOPPED and stays so', async () => {
+  const one = await runner()
+  const { body: processor } = await client.processor(slow(120), 'cancelled_sleeper.py')
+  const id = await submit({ generic_processor_id: processor.id })
+  await client.until(id, () => sleepers('cancelled_sleeper.py').length > 0)
+  const asked = performance.now()
+  const { status, body } = await client.post(`/v2/inference/${id}/cancel`)
+  expect([status, body.msg]).toEqual([
+    202,
+    'Cancel inference request accepted.Inference tasks will be terminated gracefully.',
+  ])
+  while (sleepers('cancelled_sleeper.py').length && performance.now() - asked < 60_000)
+    await sleep(20)
+  console.log(
+    `geodag: cancel: the container was gone after ${Math.round(performance.now() - asked)} ms`,
+  )
+  expect(sleepers('cancelled_sleeper.py')).toEqual([])
+  await sleep(1500)
+  const { body: inference } = await client.get(`/v2/inference/${id}`)
+  expect(inference.status).toBe('STOPPED')
+  expect(inference.tasks_count_stopped).toBe(3)
+  const again = await client.post(`/v2/inference/${id}/cancel`)
+  expect(again.body.msg).toBe('Inference in STOPPED end state cannot be stopped.')
+  await one.end('SIGTERM')
+})
+
+test('a failure is told: on the inference, the step, its log and its event', async () => {
+  const one = await runner()
+  const { body: processor } = await client.processor(
+    'import socket\nif __name__ == "__main__":\n    socket.socket()\n',
+  )
+  const id = await submit({ generic_processor_id: processor.id })
+  const { inference } = await client.ended(id)
+  expect(inference.status).toBe('FAILED')
+  const [error] = inference.inference_output.errors
+  expect(error).toMatchObject({ code: 'processor.network', task_id: `${id}-task_0` })
+  expect(inference).toMatchObject({
+    tasks_count_failed: 1,
+    tasks_count_stopped: 2,
+    tasks_count_waiting: 0,
+  })
+  const { body } = await client.get(`/v2/tasks/${id}-task_0/logs/generic-python-processor`)
+  expect(await (await fetch(body.step_log_url)).text()).toContain('processor.network')
+  const events = (await client.get(`/v2/notifications/${id}?limit=100`)).body.results
+  expect(events.map((event: any) => event.detail_type)).toContain('Inf:Task:Failed')
+  const nowhere = await submit({ spatial_domain: { bbox: [[1, 1, 1.1, 1.1]] } })
+  const planned = (await client.ended(nowhere)).inference
+  expect(planned.status).toBe('FAILED')
+  expect(planned.inference_output.errors[0]).toMatchObject({ code: 'plan.no_connector' })
+  await one.end('SIGTERM')
+})
+
+test('50 tasks, and Postgres restarted under them: all listed, counts add up at every look', async () => {
+  const one = await runner()
+  const urls = await Promise.all(
+    Array.from({ length: 50 }, (_, n) => (n % 2 ? scene : `${scene}&n=${n}`)),
+  )
+  const id = await submit({
+    spatial_domain: { urls },
+    pipeline_steps: [
+      { process_id: 'url-connector', step_number: 0 },
+      { process_id: 'postprocess-generic', step_number: 1 },
+    ].slice(0, 1),
+  })
+  let restarted = false
+  const { inference } = await client.until(id, (now) => {
+    const { tasks_count_total: total, tasks_count_success: done, tasks_count_failed: bad } = now
+    const { tasks_count_stopped: stopped, tasks_count_waiting: waiting } = now
+    expect(done + bad + stopped + waiting).toBeLessThanOrEqual(total)
+    if (/COMPLETED|FAILED/.test(now.status)) expect(done + bad + stopped).toBe(total)
+    if (!restarted && done > 5 && service.postgres.restart) {
+      restarted = true
+      void service.postgres.restart()
+    }
+    return /COMPLETED|FAILED|STOPPED/.test(now.status)
+  })
+  expect(restarted || !service.postgres.restart).toBe(true)
+  expect(inference).toMatchObject({
+    status: 'COMPLETED',
+    tasks_count_total: 51,
+    tasks_count_success: 51,
+  })
+  const tasks = await client.tasks(id)
+  expect(tasks).toHaveLength(51)
+  expect(tasks.every((task) => task.status === 'FINISHED')).toBe(true)
+  const ends = (await client.get(`/v2/notifications/${id}?limit=1000`)).body.results
+  expect(ends.length).toBeGreaterThan(100)
+  await one.end('SIGTERM')
+})
+
+test('events by SSE resume after Last-Event-ID', async () => {
+  const one = await runner()
+  const id = await submit()
+  const listen = async (last: string) => {
+    const answer = await fetch(`${api.url}/v2/async/notify/${id}`, {
+      headers: { 'X-API-Key': client.key, 'Last-Event-ID': last },
+    })
+    expect(answer.headers.get('content-type')).toContain('text/event-stream')
+    const text = await answer.text()
+    return [...text.matchAll(/data: (.*)\nid: (\d+)/g)].map(([, data, seq]) => ({
+      ...JSON.parse(data!),
+      seq,
+    }))
+  }
+  const all = await listen('0')
+  expect(all.at(-1)).toMatchObject({ detail_type: 'Inf:Task:Updated', status: 'COMPLETED' })
+  expect(all.map((event) => event.data.message)).toContain('Inferencing ..')
+  const middle = Math.floor(all.length / 2)
+  const rest = await listen(all[middle].seq)
+  expect(rest.map((event) => event.seq)).toEqual(all.slice(middle + 1).map((event) => event.seq))
+  await one.end('SIGTERM')
+})
