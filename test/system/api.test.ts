@@ -1,3 +1,6 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { migrate, migrator, openDatabase } from '../../api/database.ts'
 import {
@@ -305,6 +308,58 @@ test('the file share on a real S3: PUT of any type, Range, not without its signa
     true,
   ])
   expect((await fetch(url.split('?')[0]!)).status).toBe(403)
+})
+
+test('a verified JWT is its e-mail; a forged, a foreign and an expired one are nobody', async () => {
+  const { publicKey, privateKey } = await generateKeyPair('RS256')
+  const stranger = await generateKeyPair('RS256')
+  const jwk = { ...(await exportJWK(publicKey)), kid: 'one', alg: 'RS256' }
+  const jwks = createServer((_, response) => response.end(JSON.stringify({ keys: [jwk] })))
+  await new Promise<void>((done) => jwks.listen(0, '127.0.0.1', done))
+  const { port } = jwks.address() as AddressInfo
+  const other = await service.launch('api', {
+    JWKS_URL: `http://127.0.0.1:${port}`,
+    TRUSTED_PROXIES: '127.0.0.0/8',
+  })
+  const token = (key: CryptoKey, life = '5m') =>
+    new SignJWT({ email: 'dora@example.org' })
+      .setProtectedHeader({ alg: 'RS256', kid: 'one' })
+      .setExpirationTime(life)
+      .sign(key)
+  const ask = async (headers: Record<string, string>) =>
+    (await fetch(`${other.url}/v2/groups`, { headers })).status
+  expect(await ask({ Authorization: `Bearer ${await token(privateKey)}` })).toBe(200)
+  expect(await ask({ Authorization: `Bearer ${await token(stranger.privateKey)}` })).toBe(401)
+  expect(await ask({ Authorization: `Bearer ${await token(privateKey, '-5m')}` })).toBe(401)
+  const none = `${btoa('{"alg":"none"}')}.${btoa('{"email":"dora@example.org"}')}.`
+  expect(await ask({ Authorization: `Bearer ${none}` })).toBe(401)
+  expect(await ask({ 'X-Forwarded-Email': 'dora@example.org' })).toBe(200)
+  expect(await ask({ Authorization: `Bearer ${anna.key}` })).toBe(200)
+  const users = await service.db.selectFrom('user').select('email').execute()
+  expect(users.map((user) => user.email)).toContain('dora@example.org')
+  await other.end('SIGTERM')
+  jwks.close()
+})
+
+test('events by WebSocket, only for those who may read the inference', async () => {
+  const { id } = (await anna.post('/v2/inference', water(scene))).body
+  const listen = (key: string) =>
+    new Promise<unknown[]>((done) => {
+      const got: unknown[] = []
+      const options = { headers: { 'X-API-Key': key } } as unknown as string[]
+      const socket = new WebSocket(`${api.url.replace('http', 'ws')}/ws/inference/${id}`, options)
+      socket.onmessage = ({ data }) => got.push(JSON.parse(data))
+      socket.onopen = () => void anna.post(`/v2/inference/${id}/cancel`)
+      socket.onclose = () => done(got)
+      socket.onerror = () => done([])
+    })
+  expect(await listen(bob.key)).toEqual([])
+  expect(await listen('pak-nobody')).toEqual([])
+  expect((await listen(anna.key)).at(-1)).toMatchObject({
+    detail_type: 'Inf:Task:Updated',
+    status: 'STOPPED',
+    data: { id, status: 'STOPPED' },
+  })
 })
 
 test('the rate limit tells real numbers and ends in 429', async () => {
