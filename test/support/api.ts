@@ -127,6 +127,9 @@ export class Client {
   }
 }
 
+/** The least that the upload accepts as a processor. */
+export const SCRIPT = 'if __name__ == "__main__":\n    print(1)\n'
+
 export const SPAIN = join(root, '../shared/data/Spain_7370579_S2Hand.tif')
 
 /** A request that runs tiny-water on a shared scene. */

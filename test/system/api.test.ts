@@ -6,6 +6,7 @@ import { migrate, migrator, openDatabase } from '../../api/database.ts'
 import {
   type Client,
   type Process,
+  SCRIPT,
   type Service,
   SPAIN,
   startService,
@@ -31,7 +32,6 @@ afterAll(async () => {
   await s3.stop()
 })
 
-const script = 'if __name__ == "__main__":\n    print(1)\n'
 const model = (display_name: string, more: object = {}) => ({
   display_name,
   model_url: 'https://model.example.org',
@@ -174,7 +174,7 @@ test('POST inference: checks in the recorded order', async () => {
 })
 
 test('dry-run: steps rewritten for URLs, the processor before postprocess, all renumbered', async () => {
-  const { body: processor } = await anna.processor(script)
+  const { body: processor } = await anna.processor(SCRIPT)
   const { status, body } = await anna.post('/v2/inference/dry-run', {
     model_display_name: 'geofm-sandbox-models',
     fine_tuning_id: 'geotune-tiny-water',
@@ -200,7 +200,7 @@ test('dry-run: steps rewritten for URLs, the processor before postprocess, all r
 test('two users: nothing of the one is seen or changed by the other, except by sharing', async () => {
   const mine = (await anna.post('/v2/models', model('secret'))).body
   const run = (await anna.post('/v2/inference', water(scene))).body
-  const { body: processor } = await anna.processor(script)
+  const { body: processor } = await anna.processor(SCRIPT)
   const task = `${run.id}-task_planning`
   for (const path of [
     `/v2/models/${mine.id}`,
@@ -274,7 +274,7 @@ test('ETag: 304 until the inference changes', async () => {
 })
 
 test.each([
-  ['text.txt', script, 'must end in .py'],
+  ['text.txt', SCRIPT, 'must end in .py'],
   ['no_guard.py', 'print(1)\n', '__main__'],
 ])('a processor %s is refused with the reason', async (name, text, reason) => {
   const { status, body } = await anna.processor(text, name)
@@ -283,11 +283,11 @@ test.each([
 })
 
 test('processors: folders in the name are cut off, too large is 413, both field names work', async () => {
-  const up = await anna.processor(script, '../../x.py')
+  const up = await anna.processor(SCRIPT, '../../x.py')
   expect(up.body.processor_file_path).toBe(`${up.body.id}/x.py`)
-  expect((await anna.processor(`${script}#${'x'.repeat(10.5 * 1024 * 1024)}`)).status).toBe(413)
+  expect((await anna.processor(`${SCRIPT}#${'x'.repeat(10.5 * 1024 * 1024)}`)).status).toBe(413)
   const form = new FormData()
-  form.set('generic_processor_file', new File([script], 'a.py'))
+  form.set('generic_processor_file', new File([SCRIPT], 'a.py'))
   form.set('generic_processor', '{"name":"old"}')
   const old = await fetch(`${api.url}/v2/generic-processor`, {
     method: 'POST',
@@ -296,7 +296,7 @@ test('processors: folders in the name are cut off, too large is 413, both field 
   })
   expect(old.status).toBe(201)
   const { body } = await anna.get(`/v2/generic-processor/${up.body.id}`)
-  expect(await (await fetch(body.processor_presigned_url)).text()).toBe(script)
+  expect(await (await fetch(body.processor_presigned_url)).text()).toBe(SCRIPT)
 })
 
 test('the file share on a real S3: PUT of any type, Range, not without its signature', async () => {
