@@ -17,17 +17,30 @@ export class Listener extends EventEmitter {
   }
 
   async open(): Promise<void> {
-    const client = new pg.Client({ connectionString: this.url })
+    const client = new pg.Client({
+      connectionString: this.url,
+      connectionTimeoutMillis: 10_000,
+      query_timeout: 10_000,
+    })
     client.on('notification', ({ channel, payload }) => this.emit(channel, payload ?? ''))
     client.on('error', () => undefined)
-    client.on('end', () => void this.reopen())
-    await client.connect()
-    for (const channel of CHANNELS) await client.query(`listen ${channel}`)
+    try {
+      await client.connect()
+      for (const channel of CHANNELS) await client.query(`listen ${channel}`)
+    } catch (error) {
+      await client.end().catch(() => undefined)
+      throw error
+    }
+    if (this.closed) return client.end()
     this.client = client
     endWhenSilent(client)
     // A word now and then, so that silence means that the server is gone.
     const beat = setInterval(() => void client.query('select 1').catch(() => undefined), 5000)
-    client.on('end', () => clearInterval(beat))
+    // Only now: a client that never came to listen ends too, and each would start a loop of its own.
+    client.on('end', () => {
+      clearInterval(beat)
+      void this.reopen()
+    })
   }
 
   private async reopen(): Promise<void> {
