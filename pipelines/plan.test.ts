@@ -108,3 +108,25 @@ test('a bbox that is not [west, south, east, north] in degrees is refused', () =
     true,
   )
 })
+
+test('a switch that no step does is refused, not ignored', () => {
+  const post_processing = { ocean_masking: 'True', cloud_masking: 'False' }
+  expect(() => planInference(request({ post_processing }), model, { files: ['a.tif'] })).toThrow(
+    /post_processing\.ocean_masking is not built yet/,
+  )
+  const off = { post_processing: { ocean_masking: 'False', mask_from_url: null } }
+  expect(planInference(request(off), model, { files: ['a.tif'] }).tasks).toHaveLength(1)
+})
+
+test('a step before what it needs is refused, with the order', () => {
+  const turned = {
+    ...model,
+    pipeline_steps: model.pipeline_steps.map((step) => ({
+      ...step,
+      step_number: -step.step_number,
+    })),
+  }
+  expect(() => planInference(request(), turned, { files: ['a.tif'] })).toThrow(
+    /plan\.order: pipeline_steps: postprocess-generic needs original_input_image/,
+  )
+})

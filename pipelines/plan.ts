@@ -90,6 +90,25 @@ const colorsOf = (model: ModelMetadata, request: InferenceRequest) => {
   )
 }
 
+/** Switches that the seed has and no step here does yet: asked for, they are refused, not ignored. */
+const NOT_BUILT = ['ocean_masking', 'regularization', 'mask_from_url'] as const
+
+/** @throws PlanError `request.post_processing` for a switch that no step does */
+const masksOf = (model: ModelMetadata, request: InferenceRequest) => {
+  const post = request.post_processing ?? model.postprocessing_options
+  const asked = NOT_BUILT.find((name) => post[name])
+  if (asked)
+    throw new PlanError(
+      'request.post_processing',
+      `post_processing.${asked} is not built yet: leave it out or give false`,
+    )
+  return {
+    cloud_masking: post.cloud_masking ?? false,
+    snow_ice_masking: post.snow_ice_masking ?? false,
+    permanent_water_masking: post.permanent_water_masking ?? false,
+  }
+}
+
 type Source = { url: string } | { file: string }
 
 /** What each step of one task is called with, before its contract has looked at it. */
@@ -104,7 +123,6 @@ const parametersOf = (
   const spec = (request.model_input_data_spec ?? model.model_input_data_spec)[0]!
   const maskBand = spec.bands.find((band) => MASK_BANDS[band.band_name.toLowerCase()])
   const rgb = (['R', 'G', 'B'] as const).map((c) => spec.bands.find((b) => b.RGB_band === c)?.index)
-  const post = request.post_processing ?? model.postprocessing_options
   return {
     'url-connector': {
       ...source,
@@ -121,11 +139,7 @@ const parametersOf = (
     'generic-python-processor': options.processor,
     'postprocess-generic': {
       rgb: rgb.every((index) => index !== undefined) ? rgb : null,
-      masks: {
-        cloud_masking: post.cloud_masking ?? false,
-        snow_ice_masking: post.snow_ice_masking ?? false,
-        permanent_water_masking: post.permanent_water_masking ?? false,
-      },
+      masks: masksOf(model, request),
       mask_band: maskBand
         ? { index: maskBand.index, encoding: MASK_BANDS[maskBand.band_name.toLowerCase()] }
         : null,
@@ -162,6 +176,20 @@ const sourcesOf = (request: InferenceRequest, files: readonly string[]): Source[
   )
 }
 
+/** @throws PlanError `plan.order` where a step needs what no step before it makes */
+const checkOrder = (order: readonly StepName[]): void => {
+  const made = new Set<string>()
+  for (const name of order) {
+    const missing = contracts[name].consumes.find((key) => !made.has(key))
+    if (missing)
+      throw new PlanError(
+        'plan.order',
+        `pipeline_steps: ${name} needs ${missing}, which no step before it makes; the order is ${order.join(', ')}`,
+      )
+    for (const key of contracts[name].produces) made.add(key)
+  }
+}
+
 /** (request, model) to tasks and steps; every step's parameters already passed its contract. */
 export const planInference = (
   request: InferenceRequest,
@@ -171,6 +199,7 @@ export const planInference = (
   const id =
     options.inferenceId ?? inferenceIdOf(request, model, options.files, options.processor ?? null)
   const order = stepOrder(model, options.processor !== undefined)
+  checkOrder(order)
   const dates = request.temporal_domain
   const tasks = sourcesOf(request, options.files ?? []).map((source, n): PlannedTask => {
     const date = /^\d{4}-\d{2}-\d{2}$/.test(dates[n] ?? '') ? dates[n]! : null

@@ -14,6 +14,11 @@ const merged = (boxes: Box[]): Box => [
   Math.max(...boxes.map((b) => b[3])),
 ]
 
+/** Tasks of several dates share a place. */
+const distinct = (boxes: Box[]): Box[] => [
+  ...new Map(boxes.map((box) => [box.join(), box])).values(),
+]
+
 /** The old wire form of a layer, as GeoServer steps of the seed report it. */
 const fromStore = (entry: Record<string, any>): Layer => ({
   uri: `${entry.coverageStore?.workspace?.name}:${entry.coverageStore?.name}`,
@@ -38,11 +43,9 @@ export const addLayers = async (
   const given = (Array.isArray(detail.predicted_layers) ? detail.predicted_layers : []) as Layer[]
   const layers = given.map((layer) => (layer.uri ? layer : fromStore(layer)))
   const uris = new Set(layers.map((layer) => layer.uri))
-  const boxes = [
-    // The last one held is the box around all: it is made anew.
-    ...(held.bbox_pred ?? []).slice(0, -1),
-    ...((Array.isArray(detail.bboxes) ? detail.bboxes : []) as Box[]),
-  ]
+  const added = (Array.isArray(detail.bboxes) ? detail.bboxes : []) as Box[]
+  // The last one held is the box around all: it is made anew.
+  const boxes = distinct([...(held.bbox_pred ?? []).slice(0, -1), ...added])
   const next = {
     ...held,
     predicted_layers: [

@@ -22,7 +22,7 @@ interface RunProcessor {
 const priorityOf = (tasks: number): number => (tasks <= 5 ? 4 : tasks <= 15 ? 5 : 6)
 
 const fileNameOf = (url: string): string =>
-  decodeURIComponent(new URL(url).pathname.split('/').at(-1) || 'scene').replace(/[^\w.-]/g, '_')
+  (new URL(url).pathname.split('/').at(-1) || 'scene').replace(/%[0-9A-F]{2}|[^\w.-]/gi, '_')
 
 /** The address of a GeoServer as a step reaches it: this machine's own goes by a service. */
 export const geoserverOf = (config: Config): { url?: string; local?: number } => {

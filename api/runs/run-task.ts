@@ -6,10 +6,11 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type Client, connect, type Directory } from '@dagger.io/dagger'
 import { composeTask, type StepEnd, TRANSIENT } from '../../pipelines/compose.ts'
+import type { StepReport } from '../../pipelines/manifest.ts'
 import type { PlannedStep } from '../../pipelines/plan.ts'
 import type { StepEnvironment } from '../../steps/step.ts'
 import type { Config } from '../config.ts'
-import type { Db } from '../database.ts'
+import type { Db, WireStep } from '../database.ts'
 import type { Store } from '../storage/store.ts'
 import { logKey } from '../tasks/log.ts'
 import { LiveLog } from './live-log.ts'
@@ -95,6 +96,13 @@ const upload = async (
     await store.putFile(`${prefix}/${name}`, join(folder, name))
 }
 
+/** What of a finished step's report clients can read on the step. */
+const kept = ({ status, details, artifacts }: StepReport): Partial<WireStep> => ({
+  ...(status === 'SKIPPED' ? { message: `skipped: ${String(details.reason)}` } : {}),
+  ...(details.result === undefined ? {} : { result: details.result }),
+  ...(Object.keys(artifacts).length ? { artifacts } : {}),
+})
+
 /** One try of one task, in one Dagger session; every step's start and end is recorded as it happens. */
 class Try {
   private readonly deps: RunDeps
@@ -104,6 +112,8 @@ class Try {
   private readonly scratch: string
   private readonly abort: (why: Error) => void
   private timer: NodeJS.Timeout | undefined
+  /** [west, south, east, north] of the scene, EPSG:4326; from the step that fetched it. */
+  private bbox: unknown
   current = 0
 
   constructor(
@@ -154,6 +164,7 @@ class Try {
     clearTimeout(this.timer)
     const { report } = end
     const { process_id, status } = this.wire(step)
+    this.bbox ??= report.details.bbox
     if (report.status === 'FAILED') {
       await this.keepLog(process_id, end, 1)
       await upload(this.deps.store, end.made, this.prefix, this.scratch).catch(() => undefined)
@@ -163,22 +174,22 @@ class Try {
     await this.keepLog(process_id, end, 0)
     if (step.step_number === this.planned.task.steps.length - 1)
       await upload(this.deps.store, end.made, this.prefix, this.scratch)
-    const skipped = report.status === 'SKIPPED'
     const layers = (report.details.predicted_layers ?? []) as unknown[]
     await this.deps.recorder.finished(
       this.row,
       step.step_number,
-      {
-        ...(skipped ? { message: `skipped: ${String(report.details.reason)}` } : {}),
-        ...(report.details.result === undefined ? {} : { result: report.details.result }),
-      },
-      layers.length ? { layers: { predicted_layers: layers } } : {},
+      kept(report),
+      layers.length ? { layers: { predicted_layers: layers, bboxes: this.boxes } } : {},
     )
     await this.log.forget(process_id)
   }
 
   stop(): void {
     clearTimeout(this.timer)
+  }
+
+  private get boxes(): unknown[] {
+    return Array.isArray(this.bbox) ? [this.bbox] : []
   }
 
   private get prefix(): string {

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { copyFile, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { Store } from './store.ts'
+import { isBelow, type Store } from './store.ts'
 
 /** Objects as files of one folder; the API itself serves its signed URLs (routes.ts). */
 export class FolderStore implements Store {
@@ -73,6 +73,6 @@ export class FolderStore implements Store {
   }
 
   owns(url: string): boolean {
-    return url.startsWith(`${this.publicUrl()}/v2/files/`)
+    return isBelow(url, `${this.publicUrl()}/v2/files/`)
   }
 }

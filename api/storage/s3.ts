@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import type { Config } from '../config.ts'
-import type { Store } from './store.ts'
+import { isBelow, type Store } from './store.ts'
 
 /** Objects in one bucket of any S3; URLs are presigned (SigV4) and served by S3 itself. */
 export class S3Store implements Store {
@@ -69,6 +69,6 @@ export class S3Store implements Store {
     return getSignedUrl(this.client, new PutObjectCommand(this.at(key)), { expiresIn: seconds })
   }
   owns(url: string): boolean {
-    return url.startsWith(this.origin)
+    return isBelow(url, this.origin)
   }
 }

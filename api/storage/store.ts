@@ -14,3 +14,7 @@ export interface Store {
 
 /** Lifetimes of signed URLs in seconds. @see contract.md 4.12 */
 export const LIFETIME = { output: 302_400, log: 302_400, processor: 28_800, share: 28_800 } as const
+
+/** Whether a URL, its dots resolved, lies below `base`: a `..` must not lead out of the store. */
+export const isBelow = (url: string, base: string): boolean =>
+  URL.canParse(url) && new URL(url).href.startsWith(new URL(base).href)

@@ -21,7 +21,8 @@ const LARGEST_SCRIPT = 10 * 1024 * 1024
 /** A user's script over the prediction. @see contract.md 4.8 */
 export const contract = defineContract({
   name: 'generic-python-processor',
-  consumes: ['model_output_image'],
+  // The prediction where there is one; a model that only publishes has none (contract.md 4.8).
+  consumes: [],
   produces: ['model_output_image', 'model_output_image_raw'],
   parameters: z.strictObject({
     script: z.string().max(LARGEST_SCRIPT, 'the script is larger than 10 MiB'),
