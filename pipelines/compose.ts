@@ -68,11 +68,12 @@ const runStep = async (
   runStart: string,
 ): Promise<{ out: Directory; result: StepResult }> => {
   const implementation = registry[step.process_id]
-  const out = implementation.out(env, input, step.parameters)
+  const out = await implementation.out(env, input, step.parameters)
   const result = await resultOf(out)
   const stale = result.started_at < runStart && TRANSIENT.has(result.error?.code ?? '')
   if (!stale) return { out, result }
-  const again = implementation.out({ ...env, runKey: crypto.randomUUID() }, input, step.parameters)
+  const fresh = { ...env, runKey: crypto.randomUUID() }
+  const again = await implementation.out(fresh, input, step.parameters)
   return { out: again, result: await resultOf(again) }
 }
 
@@ -88,6 +89,16 @@ export interface TaskHooks {
   started(step: PlannedStep): Promise<boolean>
   ended(step: PlannedStep, end: StepEnd): Promise<void>
 }
+/** Lets the session's progress show what a step prints meanwhile; a log lost is no failure. */
+const followLive = (
+  env: StepEnvironment,
+  step: PlannedStep,
+  input: { files: Directory; artifacts: Artifacts },
+): void => {
+  const live = registry[step.process_id].live?.(env, input, step.parameters)
+  live?.then((container) => container.sync()).catch(() => undefined)
+}
+
 const UNTRACKED: TaskHooks = { started: async () => true, ended: async () => undefined }
 
 /** Folds one task over its steps; a failed step stops the task and keeps what was made. */
@@ -113,6 +124,7 @@ export const composeTask = async (
     }
     if (!(await hooks.started(step))) continue
     const since = { run: runStart, clock: performance.now() }
+    if (hooks !== UNTRACKED) followLive(env, step, { files, artifacts })
     const { out, result } = await runStep(env, step, { files, artifacts }, runStart)
     const kept = out.withoutFiles(['result.json', 'log.txt'])
     const crashed = result.error?.code === 'step.crashed' && result.seconds === 0

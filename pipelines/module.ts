@@ -173,7 +173,7 @@ export const runOne = async (
   const listed = input && (await input.entries()).includes('artifacts.json')
   const artifacts = listed ? JSON.parse(await input.file('artifacts.json').contents()) : {}
   const env = { dag, assets, runKey: crypto.randomUUID(), secrets }
-  const out = registry[name].out(env, { files, artifacts }, parsed.data)
+  const out = await registry[name].out(env, { files, artifacts }, parsed.data)
   const result = JSON.parse(await out.file('result.json').contents())
   if (result.status === 'FAILED') throw new Error(`${result.error.code}: ${result.error.message}`)
   const all = { ...artifacts, ...result.artifacts }

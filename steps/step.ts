@@ -32,7 +32,13 @@ export interface StepInput {
 export interface Step<P extends z.ZodType = z.ZodType> {
   readonly contract: StepContract<P>
   /** The step's `/out`, lazily: `result.json`, `log.txt` and the files it made. */
-  out(env: StepEnvironment, input: StepInput, parameters: z.output<P>): Directory
+  out(
+    env: StepEnvironment,
+    input: StepInput,
+    parameters: z.output<P>,
+  ): Directory | Promise<Directory>
+  /** Prints what the program prints, while it runs; for a step whose own exec tells nothing. */
+  live?(env: StepEnvironment, input: StepInput, parameters: z.output<P>): Promise<Container>
 }
 
 /** Declares a step, keeping the type of its parameters. */

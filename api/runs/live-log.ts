@@ -43,13 +43,12 @@ export class LiveLog extends Writable {
     done()
   }
 
-  /** `first`: what a reader sees before the step has said anything. */
-  async begin(step: string, first = ''): Promise<void> {
+  async begin(step: string): Promise<void> {
     await this.flush()
     await this.forget(step)
     this.step = step
     this.kept = 0
-    this.waiting = first
+    this.waiting = ''
   }
 
   /** What was seen live; the step's own log replaces it. */

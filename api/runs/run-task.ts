@@ -150,12 +150,7 @@ class Try {
       seconds * 1000,
     )
     if (done) return true
-    // The engine tells nothing of a network-less build while it runs (measured on v0.21.8).
-    const sandboxed = step.process_id === 'generic-python-processor'
-    await this.log.begin(
-      process_id,
-      sandboxed ? 'The script runs in its sandbox; what it prints follows when it ends.\n' : '',
-    )
+    await this.log.begin(process_id)
     await this.deps.recorder.started(this.row, step.step_number, MESSAGES[step.process_id]!)
     return true
   }

@@ -142,6 +142,26 @@ test('a model registered by its metadata; its log is readable while it runs, and
   await one.end('SIGTERM')
 })
 
+test("a user's script is heard while it runs in its sandbox", async () => {
+  const one = await runner()
+  const { body: processor } = await client.processor(slow(8))
+  const id = await submit({ generic_processor_id: processor.id })
+  const log = `/v2/tasks/${id}-task_0/logs/generic-python-processor`
+  let live = ''
+  for (let tries = 0; tries < 600 && !live.includes('tick 3'); tries++) {
+    const { status, body } = await client.get(log)
+    if (status === 200 && body.status !== 'RUNNING') expect(body.status).toBe('READY')
+    if (status === 200) live = await (await fetch(body.step_log_url)).text()
+    await sleep(100)
+  }
+  expect(live).toContain('tick 3')
+  expect(live).not.toContain('tick 15')
+  expect((await client.ended(id)).inference.status).toBe('COMPLETED')
+  const whole = await (await fetch((await client.get(log)).body.step_log_url)).text()
+  expect(whole).toMatch(/^-+INVOKING TASK-+\nTask ID: .*\nCommand: [^]*tick 15\nReturn code: 0\n$/)
+  await one.end('SIGTERM')
+})
+
 test('cancel ends the container; the inference is STOPPED and stays so', async () => {
   const one = await runner()
   const { body: processor } = await client.processor(slow(120), 'cancelled_sleeper.py')
@@ -208,6 +228,7 @@ test('50 tasks, and Postgres restarted under them: all listed, counts add up at 
   })
   let restarted = false
   const { inference } = await client.until(id, (now) => {
+    one.alive()
     const { tasks_count_total: total, tasks_count_success: done, tasks_count_failed: bad } = now
     const { tasks_count_stopped: stopped, tasks_count_waiting: waiting } = now
     expect(done + bad + stopped + waiting).toBeLessThanOrEqual(total)
@@ -229,6 +250,7 @@ test('50 tasks, and Postgres restarted under them: all listed, counts add up at 
   expect(tasks.every((task) => task.status === 'FINISHED')).toBe(true)
   const ends = (await client.get(`/v2/notifications/${id}?limit=1000`)).body.results
   expect(ends.length).toBeGreaterThan(100)
+  one.alive()
   await one.end('SIGTERM')
 })
 

@@ -20,7 +20,7 @@ const runScript = async (script: string, limits = {}, processor_parameters = {})
   const parameters = step.parse({ script, file_name: 'p.py', processor_parameters, limits })
   const env = { dag, assets: assets(), runKey: 'x', secrets: {} }
   const input = { files: make(PREDICTION), artifacts: { model_output_image: 'a_pred.tif' } }
-  const out = registry['generic-python-processor'].out(env, input, parameters)
+  const out = await registry['generic-python-processor'].out(env, input, parameters)
   const result = stepResult.parse(JSON.parse(await out.file('result.json').contents()))
   return { result, out, log: await out.file('log.txt').contents() }
 }

@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 
 from check import Breach, check_script, command_of  # noqa: E402
 from collect import collect  # noqa: E402
+from live import LiveLog  # noqa: E402
 from supervise import supervise  # noqa: E402
 
 WORK, TEMPORARY = "/work", "/work-tmp"
@@ -55,7 +56,7 @@ def main() -> None:
     with open(os.path.join(folder, "job.json"), encoding="utf-8") as file:
         job = json.load(file)
     artifacts, details, error = {}, {}, None
-    with open(os.path.join(outputs, "log.txt"), "wb") as log:
+    with LiveLog(os.path.join(outputs, "log.txt"), os.path.join(folder, "live")) as log:
         try:
             artifacts, details = run(job, folder, inputs, outputs, log)
         except Breach as breach:
