@@ -169,7 +169,12 @@ export const endWhenSilent = (client: object): void => {
 /** Connects lazily; a connection that the server dropped is replaced, not fatal. */
 export const openDatabase = (url: string, max = 10): Db => {
   const pool = new pg.Pool({ connectionString: url, max, connectionTimeoutMillis: 10_000 })
-  pool.on('connect', (client) => endWhenSilent(client))
+  pool.on('connect', (client) => {
+    endWhenSilent(client)
+    // A connection lost between two statements of a transaction has no query to reject: without a
+    // listener the event ends the process. The next statement fails, and `persist` tries again.
+    client.on('error', () => undefined)
+  })
   pool.on('error', () => undefined) // an idle connection that Postgres closed: the pool opens another
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
 }
@@ -207,7 +212,9 @@ export const isPassing = (error: unknown): boolean => {
   const { code, message } = error as { code?: string; message?: string }
   return (
     /^(57P0[123]|08|40P01|40001|53300|ECONN|EPIPE)/.test(code ?? '') ||
-    /Connection terminated|connection.*timeout|ECONNREFUSED/i.test(message ?? '')
+    /Connection terminated|connection.*timeout|ECONNREFUSED|not queryable|timeout exceeded when trying to connect/i.test(
+      message ?? '',
+    )
   )
 }
 

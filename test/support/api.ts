@@ -36,6 +36,12 @@ export class Process {
     throw new Error(`not ready: ${this.output}`)
   }
 
+  /** @throws Error with its last words when it ended by itself */
+  alive(): void {
+    if (this.child.exitCode !== null)
+      throw new Error(`ended with ${this.child.exitCode}: ${this.output.slice(-2000)}`)
+  }
+
   end(signal: NodeJS.Signals): Promise<number | null> {
     return new Promise((done) => {
       if (this.child.exitCode !== null || this.child.signalCode) return done(this.child.exitCode)
