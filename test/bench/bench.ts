@@ -1,5 +1,6 @@
 import { dag } from '@dagger.io/dagger'
-import { root, run, scene, session } from '../support/engine.ts'
+import { summarize } from '../../pipelines/manifest.ts'
+import { assets, root, run, scene, session } from '../support/engine.ts'
 
 const processor = {
   script: `import argparse, shutil
@@ -27,13 +28,32 @@ const measure = async (name: string, key: number) => {
     { temporal_domain: [new Date(key * 864e5).toISOString().slice(0, 10)] },
   )
   const wall = (performance.now() - started) / 1000
+  if (manifest.status !== 'COMPLETED') throw new Error(summarize(manifest))
   const steps = manifest.tasks[0]!.steps
   const own = steps.reduce((sum, step) => sum + (step.cached ? 0 : step.seconds), 0)
   const ran = steps.filter((step) => !step.cached).length
-  console.log(
-    `${name.padEnd(8)}${manifest.status.padEnd(12)}wall ${wall.toFixed(2)} s  programs ${own.toFixed(2)} s  ` +
-      `difference a step ${((wall - own) / steps.length).toFixed(3)} s  steps run ${ran} of ${steps.length}`,
+  const difference = steps.map(
+    (step) =>
+      `${step.process_id} ${(step.wall_seconds - (step.cached ? 0 : step.seconds)).toFixed(3)}`,
   )
+  console.log(
+    `${name.padEnd(8)}wall ${wall.toFixed(2)} s  programs ${own.toFixed(2)} s  ` +
+      `difference a step ${((wall - own) / steps.length).toFixed(3)} s  steps run ${ran} of ${steps.length}\n${' '.repeat(8)}${difference.join('  ')}`,
+  )
+}
+
+/** The floor: an exec that does nothing, over the same image and mounts, its output read. */
+const emptyExec = async (n: number): Promise<number> => {
+  const started = performance.now()
+  await assets()
+    .directory('containers/raster')
+    .dockerBuild()
+    .withMountedDirectory('/program', assets().directory('steps/url-connector/program'))
+    .withMountedDirectory('/in', dag.directory().withNewFile('n', `${nonce}-${n}`))
+    .withExec(['sh', '-c', 'mkdir /out; echo {} > /out/result.json'])
+    .file('/out/result.json')
+    .contents()
+  return (performance.now() - started) / 1000
 }
 
 // Any day of 1970 to 2069 that this machine has most likely not used yet.
@@ -43,4 +63,8 @@ await session(async () => {
   await measure('warm', day + 1)
   await measure('warm', day + 2)
   await measure('cached', day + 2)
+  const floor = []
+  for (let n = 0; n < 6; n++) floor.push(await emptyExec(n))
+  const median = floor.slice(1).sort((a, b) => a - b)[2]!
+  console.log(`floor   an exec that does nothing: ${median.toFixed(3)} s (median of 5)`)
 })
