@@ -44,6 +44,8 @@ export interface WireStep {
   error?: { code: string; message: string }
   message?: string
   result?: unknown
+  /** Artifact key to file name, of a finished step. */
+  artifacts?: Readonly<Record<string, string>>
   [more: string]: unknown
 }
 export interface InferenceTable extends Owned {

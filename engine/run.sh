@@ -1,19 +1,25 @@
 #!/usr/bin/env bash
-# The entry of `npm test`, `npm run demo`, `npm start` and `npm run bench` on a fresh machine: installs what is
-# missing, finds or starts a Dagger engine, then runs.
+# The entry of `npm test`, `npm run demo`, `npm start` and the like on a fresh machine: installs what is missing,
+# finds or starts a Dagger engine where one is needed, then runs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-what=${1:?run.sh test|demo|start|bench}
+what=${1:?run.sh test|demo|start|bench|...}
 shift
 
-say() { echo "geodag: $*"; }
+# On stderr where stdout is an answer that a script may read.
+say() { if [ "$what" = create-api-key ]; then echo "geodag: $*" >&2; else echo "geodag: $*"; fi; }
 
 if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
   say "installing the npm packages"
   # Not `npm ci`: it refuses a lock file made where the registry lists this platform's packages only.
-  npm install --no-save --no-audit --no-fund
+  npm install --no-save --no-audit --no-fund >&2
 fi
 PATH="$PWD/node_modules/.bin:$PATH" # Node 24 from the npm package `node`
+
+# These need no engine.
+case $what in
+  api | create-api-key) exec node api/main.ts "$what" "$@" ;;
+esac
 
 answers() { timeout "$1" dagger --silent core version >/dev/null 2>&1; }
 
@@ -64,7 +70,7 @@ case $what in
     exit "$status"
     ;;
   demo) exec node engine/demo.ts "$@" ;;
-  start) exec node api/main.ts start "$@" ;;
+  start | runner) exec node api/main.ts "$what" "$@" ;;
   bench:api) exec node test/bench/api.ts "$@" ;;
   bench) exec node test/bench/bench.ts "$@" ;;
   *) say "unknown: $what"; exit 2 ;;

@@ -4,6 +4,7 @@ import type { Config } from '../config.ts'
 import type { Db } from '../database.ts'
 import type { InferenceRepository } from '../inference/repository.ts'
 import { type Ctx, fail, type Router } from '../routing.ts'
+import type { TaskRow } from '../runs/record.ts'
 import { LIFETIME, type Store } from '../storage/store.ts'
 import { logIsSigned, type LogReader, signLog, tail } from './log.ts'
 
@@ -40,13 +41,27 @@ export const taskRoutes = (
     return task && (await inferences.get(user, task.inference_id)) ? task : undefined
   }
 
+  /** Beyond the archive: a URL of each artifact by its key, so that a picture needs no download of all. */
+  const assetsOf = async ({ inference_id, task_id, pipeline_steps }: TaskRow) => {
+    const made = Object.assign({}, ...pipeline_steps.map((step) => step.artifacts ?? {}))
+    const signed = Object.entries(made as Record<string, string>).map(async ([key, file]) => {
+      const href = await store.signGet(`${inference_id}/${task_id}/${file}`, LIFETIME.output)
+      return [key, { title: file, href }] as const
+    })
+    return Object.fromEntries(await Promise.all(signed))
+  }
+
   for (const name of ['output', 'output-url'])
     router.add(
       {
         ...{ method: 'get', path: `/v2/tasks/:task_id/${name}`, tag },
         summary: 'A URL of archive.zip: 84 h, Range, no header',
         params,
-        responses: { 200: 'The URL, twice', 404: NOT_FOUND, 409: 'Not finished yet' },
+        responses: {
+          200: 'The URL, twice, and one of each file by its artifact key',
+          404: NOT_FOUND,
+          409: 'Not finished yet',
+        },
       },
       async ({ c, user, params }) => {
         const task = await find(user, params.task_id)
@@ -57,7 +72,8 @@ export const taskRoutes = (
         if ((await store.size(key)) === undefined)
           return fail(404, { msg: 'Task has no output: no step of it makes an archive.' })
         const url = await store.signGet(key, LIFETIME.output)
-        return c.json({ task_id: task.task_id, output_url: url, url })
+        const assets = await assetsOf(task)
+        return c.json({ task_id: task.task_id, output_url: url, url, assets })
       },
     )
 

@@ -65,6 +65,15 @@ test('a run to its end: layers on the map, nothing lost in the counts', async ()
     `geofm:${id}-pred`,
   ])
   expect(layers[1].sld_body).toContain('<ColorMapEntry color="#4589FF"')
+  // The scene's box and, last, the box around all.
+  const boxes: number[][] = inference.geoserver_layers.bbox_pred
+  expect(boxes.map((box) => box.map((degrees) => degrees.toFixed(3)).join())).toEqual(
+    Array(2).fill('-0.782,38.083,-0.736,38.129'),
+  )
+  const { body } = await client.get(`/v2/tasks/${id}-task_0/output`)
+  const picture = await (await fetch(body.assets.preview.href)).arrayBuffer()
+  expect(Buffer.from(picture).subarray(1, 4).toString()).toBe('PNG')
+  expect(body.assets.model_output_image.title).toMatch(/_pred\.tif$/)
   expect(await one.end('SIGTERM')).toBe(0)
 })
 
