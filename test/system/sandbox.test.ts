@@ -126,9 +126,24 @@ print(json.dumps({'env': sorted(os.environ), 'uid': os.getuid(), 'groups': os.ge
     const { result } = await runScript(guard(body), small)
     expect(result.status, JSON.stringify(result)).toBe('FINISHED')
     const seen = result.details.result as Record<string, string[]>
-    expect(seen).toMatchObject({ uid: 65534, groups: [], nnp: true, seccomp: true })
+    expect(seen).toMatchObject({ groups: [], nnp: true, seccomp: true })
+    expect(seen.uid).toBeGreaterThan(19_999)
+    expect(seen.uid).toBeLessThan(60_000)
     expect(new Set(seen.caps)).toEqual(new Set(['0000000000000000']))
     expect(seen.env!.filter((key) => /TOKEN|SECRET|OTEL|TRACE|DAGGER|KEY/.test(key))).toEqual([])
+  }))
+
+test("a neighbour that uses all its processes takes none of another's", () =>
+  session(async () => {
+    const hoard = guard(
+      `for n in range(20):\n    if os.fork() == 0:\n        time.sleep(6)\n        os._exit(0)\nfor n in range(20): os.wait()`,
+    )
+    const modest = guard(
+      `import threading\ntime.sleep(2)\nall = [threading.Thread(target=time.sleep, args=(0.5,)) for n in range(15)]\nfor one in all: one.start()`,
+    )
+    // The engine's containers share one count of processes a user: a user each is a count each.
+    const ends = await Promise.all([hoard, modest].map((script) => runScript(script, small)))
+    expect(ends.map(({ result }) => result.error)).toEqual([null, null])
   }))
 
 test('both styles of call work, and the raster that is left becomes the prediction', () =>

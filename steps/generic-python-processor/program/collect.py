@@ -11,6 +11,7 @@ import rasterio
 from check import Breach
 
 MAX_FILES = 1000
+LARGEST_BLOCK = 64_000_000
 
 
 def _files(folder: str) -> list[tuple[str, str]]:
@@ -30,6 +31,9 @@ def _files(folder: str) -> list[tuple[str, str]]:
 def _check(path: str, name: str) -> None:
     try:
         with rasterio.open(path, driver="GTiff") as raster:
+            rows, columns = raster.block_shapes[0] if raster.count else (0, 0)
+            if rows * columns > LARGEST_BLOCK:  # to read one pixel is to decode its block
+                raise Breach("processor.bad_output", f"{name} has blocks of {columns} x {rows} pixels: write it tiled")
             raster.read(1, window=((0, 1), (0, min(1, raster.width))))
     except rasterio.errors.RasterioIOError as failure:
         raise Breach("processor.bad_output", f"{name} cannot be read as GeoTIFF: close it before the script ends") from failure

@@ -1,6 +1,6 @@
 """generic-python-processor: a stranger's script, watched.
 
-Called as ``main.py /job /in /out`` by root, without network. The script runs as uid 65534 without
+Called as ``main.py /job /in /out`` by root, without network. The script runs as a uid of its own without
 capabilities; this supervisor stops it at its first breach, names the breach, and leaves nothing
 running. It always exits 0: ``/out/result.json`` says how it ended (``steps/contract.ts``).
 """
@@ -15,17 +15,18 @@ sys.path.insert(0, os.path.dirname(__file__))
 
 from check import Breach, check_script, command_of  # noqa: E402
 from collect import collect  # noqa: E402
+from confine import uid_of  # noqa: E402
 from live import LiveLog  # noqa: E402
 from supervise import supervise  # noqa: E402
 
 WORK, TEMPORARY = "/work", "/work-tmp"
 
 
-def prepare(job: dict, script: str) -> str:
-    """Private folders of uid 65534, and the script under its own name."""
+def prepare(job: dict, script: str, uid: int) -> str:
+    """Private folders of ``uid``, and the script under its own name."""
     for folder in (WORK, TEMPORARY):
         os.makedirs(folder, exist_ok=True)
-        os.chown(folder, 65534, 65534)
+        os.chown(folder, uid, uid)
         os.chmod(folder, 0o700)
     path = os.path.join("/script", job["file_name"])
     os.makedirs("/script", exist_ok=True)
@@ -42,11 +43,13 @@ def run(job: dict, folder: str, inputs: str, outputs: str, log) -> tuple[dict, d
     with open(os.path.join(folder, "script.py"), encoding="utf-8") as file:
         script = file.read()
     tree = check_script(script, job["file_name"])
-    path = prepare(job, script)
+    with open(os.path.join(folder, "live"), encoding="ascii") as file:
+        uid = uid_of(file.read().strip())
+    path = prepare(job, script, uid)
     prediction = job["artifacts"].get("model_output_image")
     command = command_of(tree, path, job["processor_parameters"], os.path.join(inputs, prediction or ""), WORK)
     log.write(f"Command: {json.dumps(command[1:])}\n".encode())
-    tail = supervise(command, job["limits"], (WORK, TEMPORARY), log)
+    tail = supervise(command, job["limits"], (WORK, TEMPORARY), uid, log)
     return collect(WORK, outputs, prediction, tail)
 
 

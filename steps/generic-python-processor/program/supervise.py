@@ -7,7 +7,7 @@ import signal
 import time
 
 from check import Breach
-from confine import MB, NOBODY, confine
+from confine import MB, confine
 
 POLL_SECONDS = 0.05
 TAIL = 16_384
@@ -18,12 +18,12 @@ ENVIRONMENT = {
 }  # fmt: skip
 
 
-def _processes() -> list[int]:
-    """Pids that run as uid 65534."""
+def _processes(uid: int) -> list[int]:
+    """Pids that run as ``uid``."""
     found = []
     for name in os.listdir("/proc"):
         try:
-            if name.isdigit() and _uid(name) == NOBODY:
+            if name.isdigit() and _uid(name) == uid:
                 found.append(int(name))
         except (OSError, AttributeError):
             pass  # it ended between the two looks
@@ -59,10 +59,10 @@ def _written(folders: tuple[str, ...]) -> int:
     return total
 
 
-def _kill_all() -> None:
+def _kill_all(uid: int) -> None:
     """A fork bomb outruns one look: it is stopped first, so that it cannot grow, then killed."""
     deadline = time.monotonic() + 30
-    while (pids := _processes()) and time.monotonic() < deadline:
+    while (pids := _processes(uid)) and time.monotonic() < deadline:
         for how in (signal.SIGSTOP, signal.SIGKILL):
             for pid in pids:
                 try:
@@ -78,7 +78,7 @@ def _kill_all() -> None:
         time.sleep(0.01)
 
 
-def _start(command: list[str], limits: dict, folders: tuple[str, ...]) -> tuple[int, int]:
+def _start(command: list[str], limits: dict, folders: tuple[str, ...], uid: int) -> tuple[int, int]:
     """(pid, read end of its stdout and stderr)."""
     reader, writer = os.pipe()
     pid = os.fork()
@@ -91,7 +91,7 @@ def _start(command: list[str], limits: dict, folders: tuple[str, ...]) -> tuple[
         os.dup2(writer, 1)
         os.dup2(writer, 2)
         os.closerange(3, 4096)
-        confine(limits, folders)
+        confine(limits, folders, uid)
         os.execve(command[0], command, {**ENVIRONMENT, "HOME": folders[0], "TMPDIR": folders[1]})
     except BaseException as failure:
         os.write(2, f"sandbox: {type(failure).__name__}: {failure}\n".encode())
@@ -101,8 +101,8 @@ def _start(command: list[str], limits: dict, folders: tuple[str, ...]) -> tuple[
 class _Watch:
     """What was seen so far, and the breach that it makes, if any."""
 
-    def __init__(self, limits: dict, folders: tuple[str, ...], log) -> None:
-        self.limits, self.folders, self.log = limits, folders, log
+    def __init__(self, limits: dict, folders: tuple[str, ...], uid: int, log) -> None:
+        self.limits, self.folders, self.uid, self.log = limits, folders, uid, log
         self.deadline = time.monotonic() + limits["wall_seconds"]
         self.printed, self.tail, self.crowd = 0, b"", 0
 
@@ -113,7 +113,7 @@ class _Watch:
         self.tail = (self.tail + chunk)[-TAIL:]
 
     def breach(self) -> Breach | None:
-        limits, pids = self.limits, _processes()
+        limits, pids = self.limits, _processes(self.uid)
         self.crowd = max(self.crowd, len(pids))
         if self.printed > limits["log_mb"] * MB:
             return Breach("processor.log_size", f"it printed more than {limits['log_mb']} MB: print less")
@@ -158,10 +158,10 @@ SIGNS = (
 )  # fmt: skip
 
 
-def supervise(command: list[str], limits: dict, folders: tuple[str, ...], log) -> str:
+def supervise(command: list[str], limits: dict, folders: tuple[str, ...], uid: int, log) -> str:
     """Runs ``command`` to its end; the last text that it printed. Raises ``Breach``."""
-    watch, breach, status = _Watch(limits, folders, log), None, None
-    pid, reader = _start(command, limits, folders)
+    watch, breach, status = _Watch(limits, folders, uid, log), None, None
+    pid, reader = _start(command, limits, folders, uid)
     try:
         while breach is None and status is None:
             if select.select([reader], [], [], POLL_SECONDS)[0]:
@@ -175,7 +175,7 @@ def supervise(command: list[str], limits: dict, folders: tuple[str, ...], log) -
                 breach = breach or watch.breach()
                 break
     finally:
-        _kill_all()
+        _kill_all(uid)
         os.close(reader)
     breach = breach or watch.ended(status)
     if breach:
