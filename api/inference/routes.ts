@@ -6,6 +6,7 @@ import type { Db, WireStep } from '../database.ts'
 import { idempotent } from '../idempotency.ts'
 import type { ModelRepository } from '../models/repository.ts'
 import { envelope, fail, paging, type Router, uuidParams } from '../routing.ts'
+import type { Store } from '../storage/store.ts'
 import { prepare } from './create.ts'
 import { dryRunAnswer } from './dry-run.ts'
 import type { InferenceRepository } from './repository.ts'
@@ -41,9 +42,18 @@ const stepAnswer = ({
 /** `/v2/inference`. @see contract.md 1.3 */
 export const inferenceRoutes = (
   router: Router,
-  deps: { db: Db; config: Config; models: ModelRepository; inferences: InferenceRepository },
+  deps: {
+    db: Db
+    config: Config
+    models: ModelRepository
+    inferences: InferenceRepository
+    store: Store
+  },
 ): void => {
-  const { inferences } = deps
+  const { inferences, store } = deps
+  /** What a deleted inference made goes too; where the store is away it stays, hidden. */
+  const forget = (id: string) =>
+    store.removeBelow(id).catch((error) => console.error(`objects of ${id}`, error))
   router.add(
     {
       ...{ method: 'post', path, tag, summary: 'Run a model over a place and a time' },
@@ -112,7 +122,10 @@ export const inferenceRoutes = (
       responses: { 204: 'Gone', 404: NOT_FOUND },
     },
     async ({ c, user, params }) => {
-      if (await inferences.remove(user, params.id)) return c.body(null, 204)
+      if (await inferences.remove(user, params.id)) {
+        await forget(params.id)
+        return c.body(null, 204)
+      }
       const seen = await inferences.get(user, params.id)
       return fail(404, seen ? 'Missing permissions to delete this record.' : NOT_FOUND)
     },

@@ -1,9 +1,6 @@
-import { createWriteStream } from 'node:fs'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { type Client, connect, type Directory } from '@dagger.io/dagger'
 import { composeTask, type StepEnd, TRANSIENT } from '../../pipelines/compose.ts'
 import type { StepReport } from '../../pipelines/manifest.ts'
@@ -11,7 +8,7 @@ import type { PlannedStep } from '../../pipelines/plan.ts'
 import type { StepEnvironment } from '../../steps/step.ts'
 import type { Config } from '../config.ts'
 import type { Db, WireStep } from '../database.ts'
-import type { Store } from '../storage/store.ts'
+import { NotServed, type Store } from '../storage/store.ts'
 import { logKey } from '../tasks/log.ts'
 import { LiveLog } from './live-log.ts'
 import { geoserverOf, type TaskConfig } from './plan-task.ts'
@@ -48,19 +45,20 @@ export interface RunDeps {
 }
 
 /** A scene of our own store, into a folder of this process. @throws StepEnded */
-const fetchScene = async (url: string, name: string, folder: string): Promise<void> => {
-  const answer = await fetch(url).catch(() => undefined)
-  if (!answer)
-    throw new StepEnded(0, {
-      code: 'source.unreachable',
-      message: 'the object store does not answer',
-    })
-  if (!answer.ok || !answer.body)
-    throw new StepEnded(0, {
-      code: 'source.status',
-      message: `the scene's URL answers ${answer.status}: upload the file, or ask for a new URL (they end after 8 hours)`,
-    })
-  await pipeline(Readable.fromWeb(answer.body as never), createWriteStream(join(folder, name)))
+const fetchScene = async (store: Store, url: string, path: string): Promise<void> => {
+  try {
+    await store.download(url, path)
+  } catch (error) {
+    throw new StepEnded(
+      0,
+      error instanceof NotServed
+        ? {
+            code: 'source.status',
+            message: `the scene's URL answers ${error.status}: upload the file, or ask for a new URL (they end after 8 hours)`,
+          }
+        : { code: 'source.unreachable', message: 'the object store does not answer' },
+    )
+  }
 }
 
 const assetsOf = (dag: Client): Directory =>
@@ -163,6 +161,7 @@ class Try {
     if (report.status === 'FAILED') {
       await this.keepLog(process_id, end, 1)
       await upload(this.deps.store, end.made, this.prefix, this.scratch).catch(() => undefined)
+      if (end.log) await this.log.forget(process_id)
       throw new StepEnded(step.step_number, report.error!)
     }
     if (status === 'FINISHED') return
@@ -235,7 +234,8 @@ export const runTask = async (deps: RunDeps, row: TaskRow, outer: AbortSignal): 
   const signal = AbortSignal.any([outer, own.signal])
   const tried = new Try(deps, row, log, scratch, (why) => own.abort(why))
   try {
-    if (planned.fetch) await fetchScene(planned.fetch, planned.task.source, scratch)
+    if (planned.fetch)
+      await fetchScene(deps.store, planned.fetch, join(scratch, planned.task.source))
     await inSession(log, signal, async (dag) => {
       const env = environment(dag, deps.config, `${row.inference_id}/${row.task_id}`)
       const inputs = planned.fetch ? dag.host().directory(scratch) : dag.directory()

@@ -112,10 +112,20 @@ export class Runner {
       } else if (task.planning) await this.plan(task)
       else await runTask(this.deps, task, signal)
     } catch (error) {
-      if (error instanceof LostLease) return
+      if (error instanceof LostLease) return this.forgetDeleted(task)
       if (error instanceof Draining) return persist(() => recorder.release(task))
       throw error // the lease ends, and another runner goes on
     }
+  }
+
+  /** What this runner still wrote while its inference was deleted goes too. */
+  private async forgetDeleted({ inference_id }: TaskRow): Promise<void> {
+    const row = await this.deps.db
+      .selectFrom('inf_inference')
+      .select('deleted')
+      .where('id', '=', inference_id)
+      .executeTakeFirst()
+    if (row?.deleted) await this.deps.store.removeBelow(inference_id)
   }
 
   private async plan(task: TaskRow): Promise<void> {

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { copyFile, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { isBelow, type Store } from './store.ts'
+import { isBelow, NotServed, type Store } from './store.ts'
 
 /** Objects as files of one folder; the API itself serves its signed URLs (routes.ts). */
 export class FolderStore implements Store {
@@ -70,6 +70,21 @@ export class FolderStore implements Store {
     const given = Buffer.from(signature)
     const equal = wanted.length === given.length && timingSafeEqual(wanted, given)
     return equal && Number(expires) * 1000 > Date.now()
+  }
+
+  /** From the folder itself: the API need not be up, nor reachable under its public name. */
+  async download(url: string, path: string): Promise<void> {
+    const { pathname, searchParams } = new URL(url)
+    const key = decodeURIComponent(pathname.replace(/^.*?\/v2\/files\//, ''))
+    const [expires, signature] = ['expires', 'signature'].map(
+      (name) => searchParams.get(name) ?? '',
+    )
+    if (!this.verify('GET', key, expires!, signature!)) throw new NotServed(403)
+    if ((await this.size(key)) === undefined) throw new NotServed(404)
+    await copyFile(this.path(key), path)
+  }
+  async removeBelow(prefix: string): Promise<void> {
+    await rm(this.path(prefix), { recursive: true, force: true })
   }
 
   owns(url: string): boolean {

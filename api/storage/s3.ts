@@ -1,15 +1,19 @@
-import { createReadStream } from 'node:fs'
+import { createReadStream, createWriteStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import {
+  DeleteObjectsCommand,
   GetObjectCommand,
   HeadObjectCommand,
+  ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import type { Config } from '../config.ts'
-import { isBelow, type Store } from './store.ts'
+import { isBelow, NotServed, type Store } from './store.ts'
 
 /** Objects in one bucket of any S3; URLs are presigned (SigV4) and served by S3 itself. */
 export class S3Store implements Store {
@@ -68,6 +72,25 @@ export class S3Store implements Store {
   signPut(key: string, seconds: number): Promise<string> {
     return getSignedUrl(this.client, new PutObjectCommand(this.at(key)), { expiresIn: seconds })
   }
+  async download(url: string, path: string): Promise<void> {
+    const answer = await fetch(url, { redirect: 'error' })
+    if (!answer.ok || !answer.body) throw new NotServed(answer.status)
+    await pipeline(Readable.fromWeb(answer.body as never), createWriteStream(path))
+  }
+  async removeBelow(prefix: string): Promise<void> {
+    for (;;) {
+      const { Contents = [] } = await this.client.send(
+        new ListObjectsV2Command({ Bucket: this.bucket, Prefix: `${prefix}/` }),
+      )
+      if (Contents.length === 0) return
+      const Objects = Contents.map(({ Key }) => ({ Key: Key! }))
+      const { Errors = [] } = await this.client.send(
+        new DeleteObjectsCommand({ Bucket: this.bucket, Delete: { Objects, Quiet: true } }),
+      )
+      if (Errors.length) throw new Error(`${Errors[0]!.Key}: ${Errors[0]!.Message}`)
+    }
+  }
+
   owns(url: string): boolean {
     return isBelow(url, this.origin)
   }

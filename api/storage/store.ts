@@ -10,6 +10,19 @@ export interface Store {
   signPut(key: string, seconds: number): Promise<string>
   /** Whether a URL that a user gave is one of this store's own. */
   owns(url: string): boolean
+  /** Writes what a signed URL of this store's own stands for to a file. @throws NotServed */
+  download(url: string, path: string): Promise<void>
+  /** Removes every object below `prefix/`. */
+  removeBelow(prefix: string): Promise<void>
+}
+
+/** A signed URL that is wrong, has ended, or whose object is gone; the status that it answers. */
+export class NotServed extends Error {
+  readonly status: number
+  constructor(status: number) {
+    super(`the URL answers ${status}`)
+    this.status = status
+  }
 }
 
 /** Lifetimes of signed URLs in seconds. @see contract.md 4.12 */

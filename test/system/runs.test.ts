@@ -74,6 +74,8 @@ test('a run to its end: layers on the map, nothing lost in the counts', async ()
   const picture = await (await fetch(body.assets.preview.href)).arrayBuffer()
   expect(Buffer.from(picture).subarray(1, 4).toString()).toBe('PNG')
   expect(body.assets.model_output_image.title).toMatch(/_pred\.tif$/)
+  expect((await client.call('DELETE', `/v2/inference/${id}`)).status).toBe(204)
+  expect((await fetch(body.output_url)).status).toBe(404)
   expect(await one.end('SIGTERM')).toBe(0)
 })
 
