@@ -12,6 +12,7 @@ export const ARTIFACTS = {
   model_output_image_masked: 'the prediction with 997 water, 998 snow, 999 cloud, nodata -9999',
   model_output_regularized_image: 'the prediction with regularised outlines',
   preview: 'a PNG of the prediction over the scene',
+  item: 'a STAC Item of the task',
   archive: 'every raster and vector of the task, flat',
 } as const
 

@@ -11,7 +11,13 @@ const rgb = z.tuple([
 export const contract = defineContract({
   name: 'postprocess-generic',
   consumes: ['original_input_image', 'model_output_image'],
-  produces: ['model_input_original_image_rgb', 'model_output_image_masked', 'preview', 'archive'],
+  produces: [
+    'model_input_original_image_rgb',
+    'model_output_image_masked',
+    'preview',
+    'item',
+    'archive',
+  ],
   parameters: z.strictObject({
     rgb: z
       .tuple([z.number().int().min(0), z.number().int().min(0), z.number().int().min(0)])

@@ -4,7 +4,11 @@ import { defineContract } from '../contract.ts'
 const band = z.object({
   index: z.number().int().min(0).describe('Position in the file, counted from 0'),
   band_name: z.string(),
-  scaling_factor: z.number().default(1).describe('Multiplied with the pixel'),
+  scaling_factor: z
+    .number()
+    .refine((factor) => factor !== 0, 'must not be 0')
+    .default(1)
+    .describe('Multiplied with the pixel'),
 })
 
 /** What a plan may ask of the step: one scene, its bands and their scale. */

@@ -1,63 +1,126 @@
-"""Rasters: opened with limited drivers and checked before decode, written as COG."""
+"""Rasters: opened with limited drivers and checked before decode, read by windows, written as COG."""
 
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
+
+# A stranger's .aux.xml, .ovr, .msk or .tfw beside a raster must not change what it says.
+os.environ["GDAL_DISABLE_READDIR_ON_OPEN"] = "EMPTY_DIR"
 
 import numpy
 import rasterio
-from rasterio.errors import RasterioIOError
+from rasterio.errors import RasterioError
 from rasterio.shutil import copy
+from rasterio.windows import Window
 
 from geodag.program import StepError
 
-# A GeoTIFF's header may promise anything; 20000 x 20000 x 13 float32 would be 20 GB to fill.
+# A GeoTIFF's header may promise anything; a full Sentinel-2 tile is 1.2e8 pixels, 3 GB in 13 bands.
 MAX_PIXELS = 400_000_000
 MAX_BANDS = 256
+MAX_BYTES = 16_000_000_000
+# GDAL decodes whole blocks, so one block is the least memory that a file can be read with.
+MAX_BLOCK_BYTES = 256_000_000
+# DEFLATE cannot do better than 1032:1; a file of less than a thousandth holds (almost) no data.
+MAX_RATIO = 1000
+SMALL_BYTES = 256_000_000
+WINDOW_BYTES = 160_000_000
 
 
-def open_scene(path: str):
-    """Opens a GeoTIFF, refusing every other driver (VRT reads other files).
+def open_scene(path: str, kind: str = "source"):
+    """Opens a GeoTIFF, refusing every other driver (VRT reads other files) and what cannot be read in bounds.
 
-    Fails with ``source.not_raster`` or ``source.too_large``.
+    Fails with ``<kind>.not_raster``, ``.subdatasets``, ``.complex``, ``.too_large``.
     """
     name = os.path.basename(path)
     try:
         dataset = rasterio.open(path, driver="GTiff")
-    except RasterioIOError as failure:
-        raise StepError("source.not_raster", f"{name} is not a GeoTIFF: give a .tif that gdalinfo reads") from failure
-    if dataset.width * dataset.height > MAX_PIXELS or dataset.count > MAX_BANDS:
-        raise StepError(
-            "source.too_large",
-            f"{name} is {dataset.width} x {dataset.height} x {dataset.count}; "
-            f"at most {MAX_PIXELS} pixels and {MAX_BANDS} bands: cut it to the area of interest",
-        )
+    except RasterioError as failure:
+        reason = str(failure).replace(os.path.dirname(path) + "/", "")
+        raise StepError(f"{kind}.not_raster", f"{name} is not a GeoTIFF: give a .tif that gdalinfo reads ({reason})") from failure
+    try:
+        _check_header(dataset, name, os.path.getsize(path), kind)
+    except StepError:
+        dataset.close()
+        raise
     return dataset
 
 
-def block_windows(dataset, size: int = 1024):
-    """Windows of at most ``size`` x ``size`` pixels that cover the dataset, row by row."""
-    from rasterio.windows import Window
+def _check_header(dataset, name: str, size: int, kind: str) -> None:
+    if dataset.subdatasets:
+        raise StepError(
+            f"{kind}.subdatasets",
+            f"{name} holds {len(dataset.subdatasets)} images: take one out with gdal_translate GTIFF_DIR:1:{name} one.tif",
+        )
+    if any(dtype.startswith("complex") for dtype in dataset.dtypes):
+        raise StepError(f"{kind}.complex", f"{name} holds complex numbers: give amplitude or intensity as float32")
+    pixels, itemsize = dataset.width * dataset.height, numpy.dtype(dataset.dtypes[0]).itemsize
+    declared = pixels * dataset.count * itemsize
+    said = f"{name} is {dataset.width} x {dataset.height} x {dataset.count} of {dataset.dtypes[0]}"
+    if pixels > MAX_PIXELS or dataset.count > MAX_BANDS or declared > MAX_BYTES:
+        raise StepError(
+            f"{kind}.too_large",
+            f"{said}; at most {MAX_PIXELS} pixels, {MAX_BANDS} bands and {MAX_BYTES} bytes: cut it to the area of interest",
+        )
+    if kind == "source" and declared > max(SMALL_BYTES, MAX_RATIO * size):  # a prediction may well be all one class
+        raise StepError(
+            f"{kind}.too_large", f"{said}, {declared} bytes out of {size}: cut it to the part that has data (gdal_translate -projwin)"
+        )
+    rows, columns = dataset.block_shapes[0]
+    block = rows * columns * itemsize * (dataset.count if dataset.profile.get("interleave") == "pixel" else 1)
+    if block > MAX_BLOCK_BYTES:
+        raise StepError(
+            f"{kind}.too_large",
+            f"{name} is stored in blocks of {columns} x {rows} pixels, {block} bytes: write it with gdal_translate -co TILED=YES",
+        )
 
-    for row in range(0, dataset.height, size):
-        for column in range(0, dataset.width, size):
-            yield Window(column, row, min(size, dataset.width - column), min(size, dataset.height - row))
+
+def read(dataset, bands, window=None, kind: str = "source", shape=None) -> numpy.ndarray:
+    """Pixels of ``bands``, decimated to ``shape`` [row, column] if one is given. Fails with ``<kind>.not_raster`` where the file is cut off or damaged."""
+    try:
+        if shape is None:
+            return dataset.read(bands, window=window)
+        return dataset.read(bands, out_shape=shape if isinstance(bands, int) else (len(bands), *shape))
+    except RasterioError as failure:
+        name = os.path.basename(dataset.name)
+        cause = str(failure.__cause__ or failure).replace(os.path.dirname(dataset.name) + "/", "")
+        raise StepError(f"{kind}.not_raster", f"{name} is damaged or cut off: fetch or write it again ({cause})") from failure
+
+
+def windows(dataset, bands: int):
+    """Windows that cover the dataset, top to bottom: whole blocks, about ``WINDOW_BYTES`` of ``bands`` bands."""
+    high, wide = dataset.block_shapes[0]
+    pixel = bands * numpy.dtype(dataset.dtypes[0]).itemsize
+    rows, columns = -(-512 // high) * high, dataset.width
+    if wide < dataset.width:
+        columns = max(wide, WINDOW_BYTES // (rows * pixel) // wide * wide)
+    else:  # strips: a narrower window would decode each of them again
+        rows = max(1, min(rows, WINDOW_BYTES // (columns * pixel)))
+        rows = rows // high * high or rows
+    for row in range(0, dataset.height, rows):
+        for column in range(0, dataset.width, columns):
+            yield Window(column, row, min(columns, dataset.width - column), min(rows, dataset.height - row))
 
 
 def to_cog(source: str, target: str, resampling: str = "nearest") -> None:
     """Copies ``source`` to ``target`` as Cloud Optimized GeoTIFF: DEFLATE, 512 px blocks, overviews."""
-    copy(source, target, driver="COG", compress="DEFLATE", blocksize=512, overview_resampling=resampling)
+    copy(source, target, driver="COG", compress="DEFLATE", blocksize=512, overview_resampling=resampling, num_threads="ALL_CPUS")
 
 
-def write_cog(path: str, array: numpy.ndarray, like, nodata, descriptions=()) -> None:
-    """Writes ``array`` [band, row, column] as COG with the CRS and transform of ``like``."""
+@contextmanager
+def cog(path: str, like, count: int, dtype: str, nodata, descriptions=()):
+    """A raster to write by windows, with size, CRS and transform of ``like``; a COG at ``path`` when the block ends."""
     part = path + ".part.tif"
-    with rasterio.open(
-        part, "w", driver="GTiff", count=array.shape[0], height=array.shape[1], width=array.shape[2],
-        dtype=array.dtype, crs=like.crs, transform=like.transform, nodata=nodata, tiled=True, bigtiff="IF_SAFER",
-    ) as target:
-        target.write(array)
-        for index, text in enumerate(descriptions, 1):
-            target.set_band_description(index, text)
-    to_cog(part, path)
-    os.remove(part)
+    try:
+        with rasterio.open(
+            part, "w+", driver="GTiff", count=count, height=like.height, width=like.width, dtype=dtype,
+            crs=like.crs, transform=like.transform, nodata=nodata, tiled=True, bigtiff="IF_SAFER",
+        ) as target:
+            for index, text in enumerate(descriptions, 1):
+                target.set_band_description(index, text)
+            yield target
+        to_cog(part, path)
+    finally:
+        if os.path.exists(part):
+            os.remove(part)

@@ -1,17 +1,20 @@
-"""postprocess-generic: RGB of the scene, masks on the prediction, a preview and archive.zip.
+"""postprocess-generic: RGB of the scene, masks on the prediction, a preview, a STAC Item and archive.zip.
 
 Masks follow contract.md 4.9: cloud 999, snow 998, permanent water 997, from a class band of the
-scene (``sentinel2_scl`` or ``hls_fmask``). Outputs are COG; the archive is flat and deterministic.
+scene (``sentinel2_scl`` or ``hls_fmask``). Outputs are COG, written window by
+window; the archive is flat and deterministic.
 """
 
+import json
 import os
+import shutil
 import zipfile
 
 import numpy
-import rasterio
 
 from geodag.program import StepError, run
-from geodag.raster import write_cog
+from geodag.raster import cog, open_scene, read, windows
+from item import item_of
 from preview import write_preview
 
 NODATA = -9999
@@ -22,22 +25,25 @@ SCL = {"cloud_masking": (3, 8, 9), "snow_ice_masking": (11,), "permanent_water_m
 FMASK = {"cloud_masking": 0b1111, "snow_ice_masking": 1 << 4, "permanent_water_masking": 1 << 5}
 
 
-def write_rgb(job, scene, stem: str):
+def write_rgb(job, scene, stem: str) -> str | None:
     """The scene's red, green, blue as delivered, nodata -9999; None when the spec names none."""
     index = job.parameters["rgb"]
     if index is None:
         return None
     if max(index) >= scene.count:
         raise StepError("source.too_few_bands", f"RGB_band names band index {max(index)}, the scene has {scene.count}")
-    rgb = scene.read([i + 1 for i in index]).astype("float32")
-    if scene.nodata is not None:
-        rgb[:, numpy.all(rgb == scene.nodata, axis=0)] = NODATA
-    rgb[~numpy.isfinite(rgb)] = NODATA
-    write_cog(job.write("model_input_original_image_rgb", f"{stem}_rgb.tif"), rgb, scene, NODATA, ["red", "green", "blue"])
-    return rgb
+    path = job.write("model_input_original_image_rgb", f"{stem}_rgb.tif")
+    with cog(path, scene, 3, "float32", NODATA, ["red", "green", "blue"]) as target:
+        for window in windows(scene, scene.count):
+            rgb = read(scene, [i + 1 for i in index], window).astype("float32")
+            if scene.nodata is not None:
+                rgb[:, numpy.all(rgb == scene.nodata, axis=0)] = NODATA
+            rgb[~numpy.isfinite(rgb)] = NODATA
+            target.write(rgb, window=window)
+    return path
 
 
-def mask_prediction(job, scene, prediction, array: numpy.ndarray, stem: str) -> None:
+def mask_prediction(job, scene, prediction) -> None:
     """Writes ``<stem>_masked.tif`` when a mask was asked for. Fails with ``postprocess.no_mask_band``."""
     asked = [name for name in VALUES if job.parameters["masks"].get(name)]
     if not asked:
@@ -48,17 +54,23 @@ def mask_prediction(job, scene, prediction, array: numpy.ndarray, stem: str) -> 
             "postprocess.no_mask_band",
             f"{', '.join(asked)} needs a class band: name one of the spec's bands scl or Fmask, or switch the mask off",
         )
-    codes = scene.read(mask["index"] + 1).astype("int64")
-    if codes.shape != array.shape:
-        raise StepError("postprocess.shape", f"prediction {array.shape} and scene {codes.shape} differ")
-    masked = array.astype("int16" if array.dtype.kind in "iu" else "float32")
-    if prediction.nodata is not None:
-        masked[array == prediction.nodata] = NODATA
-    for name in reversed(asked):  # cloud is written last: it hides what is below
-        hit = (codes & FMASK[name]) != 0 if mask["encoding"] == "hls_fmask" else numpy.isin(codes, SCL[name])
-        masked[hit] = VALUES[name]
-        job.details[name] = int(hit.sum())
-    write_cog(job.write("model_output_image_masked", f"{stem}_pred_masked.tif"), masked[None], prediction, NODATA)
+    if scene.shape != prediction.shape:
+        raise StepError("postprocess.shape", f"prediction {prediction.shape} and scene {scene.shape} differ")
+    stem = os.path.splitext(os.path.basename(scene.name))[0]
+    dtype = "int16" if numpy.dtype(prediction.dtypes[0]).kind in "iu" else "float32"
+    hits = dict.fromkeys(reversed(asked), 0)  # cloud is written last: it hides what is below
+    with cog(job.write("model_output_image_masked", f"{stem}_pred_masked.tif"), prediction, 1, dtype, NODATA) as target:
+        for window in windows(scene, scene.count):
+            codes, array = read(scene, mask["index"] + 1, window).astype("int64"), read(prediction, 1, window, "prediction")
+            masked = array.astype(dtype)
+            if prediction.nodata is not None:
+                masked[array == prediction.nodata] = NODATA
+            for name in hits:
+                hit = (codes & FMASK[name]) != 0 if mask["encoding"] == "hls_fmask" else numpy.isin(codes, SCL[name])
+                masked[hit] = VALUES[name]
+                hits[name] += int(hit.sum())
+            target.write(masked, 1, window=window)
+    job.details.update(hits)
 
 
 def write_archive(job) -> None:
@@ -71,18 +83,26 @@ def write_archive(job) -> None:
     with zipfile.ZipFile(job.write("archive", "archive.zip"), "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(found):
             entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-            with open(found[name], "rb") as file:
-                archive.writestr(entry, file.read())
+            entry.file_size = os.path.getsize(found[name])  # says beforehand whether the entry must be Zip64
+            with open(found[name], "rb") as file, archive.open(entry, "w") as packed:
+                shutil.copyfileobj(file, packed, 1 << 20)
 
 
 def main(job) -> None:
     source = job.read("original_input_image")
     stem = os.path.splitext(os.path.basename(source))[0]
-    with rasterio.open(source) as scene, rasterio.open(job.read("model_output_image")) as prediction:
+    with open_scene(source) as scene, open_scene(job.read("model_output_image"), "prediction") as prediction:
         rgb = write_rgb(job, scene, stem)
-        array = prediction.read(1)
-        mask_prediction(job, scene, prediction, array, stem)
-        write_preview(job.write("preview", "preview.png"), rgb, array, prediction.nodata, job.parameters["colors"])
+        mask_prediction(job, scene, prediction)
+        write_preview(job.write("preview", "preview.png"), rgb, prediction, job.parameters["colors"])
+        made = {key: os.path.join(job.inputs, name) for key, name in job.artifacts.items()}
+        made |= {key: os.path.join(job.outputs, name) for key, name in job.made.items()}
+        item = item_of(stem, prediction, made)
+    if item:
+        with open(job.write("item", "item.json"), "w", encoding="utf-8") as file:
+            json.dump(item, file, indent=2, allow_nan=False)
+    else:
+        job.log("no STAC Item: no date is known; give one in temporal_domain or in the file's name")
     write_archive(job)
     job.log(f"made {', '.join(sorted(job.made.values()))}")
 

@@ -1,7 +1,10 @@
 """The picture of a task: the scene beside the scene with the prediction over it."""
 
 import numpy
+import rasterio
 from PIL import Image
+
+from geodag.raster import read
 
 MAX_SIDE = 1024
 PALETTE = [(69, 137, 255), (250, 77, 86), (36, 161, 72), (241, 194, 27), (165, 110, 255), (0, 157, 154)]
@@ -25,23 +28,34 @@ def colored(array: numpy.ndarray, colors: dict) -> tuple[numpy.ndarray, numpy.nd
         image[..., 0] = numpy.clip((array - low) / max(high - low, 1e-9), 0, 1) * 255
         opacity[array > -9999] = 0.8
         return image, opacity
-    for value in numpy.unique(array):
-        given = colors.get(str(int(value)))
+    # Looked up by place, not class by class: a processor's raster may hold a million values.
+    values, place = numpy.unique(array, return_inverse=True)
+    table, share = numpy.zeros((len(values), 3), "uint8"), numpy.zeros(len(values), "float32")
+    for i, value in enumerate(values.tolist()):
+        given = colors.get(str(value))
         if given:
-            image[array == value], opacity[array == value] = given["rgb"], given["opacity"] * 0.7
+            table[i], share[i] = given["rgb"], given["opacity"] * 0.7
         elif value > 0:
-            image[array == value], opacity[array == value] = PALETTE[int(value - 1) % len(PALETTE)], 0.7
-    return image, opacity
+            table[i], share[i] = PALETTE[(value - 1) % len(PALETTE)], 0.7
+    return table[place].reshape(image.shape), share[place].reshape(array.shape)
 
 
-def write_preview(path: str, rgb, array: numpy.ndarray, nodata, colors: dict) -> None:
+def shrunk(dataset, bands, kind: str) -> numpy.ndarray:
+    """The bands at no more than ``MAX_SIDE`` pixels a side, from the overviews where there are some."""
+    step = max(1, -(-max(dataset.shape) // MAX_SIDE))
+    return read(dataset, bands, None, kind, shape=tuple(-(-side // step) for side in dataset.shape))
+
+
+def write_preview(path: str, rgb: str | None, prediction, colors: dict) -> None:
     """Writes a PNG of at most 2 x 1024 x 1024 pixels."""
-    step = max(1, -(-max(array.shape) // MAX_SIDE))
-    array = array[::step, ::step]
-    base = stretch(rgb[:, ::step, ::step]) if rgb is not None else numpy.full((*array.shape, 3), 40, "uint8")
+    array = shrunk(prediction, 1, "prediction")
+    base = numpy.full((*array.shape, 3), 40, "uint8")
+    if rgb is not None:
+        with rasterio.open(rgb) as scene:
+            base = stretch(shrunk(scene, [1, 2, 3], "source"))
     image, opacity = colored(array, colors)
-    if nodata is not None:
-        opacity[array == nodata] = 0
+    if prediction.nodata is not None:
+        opacity[array == prediction.nodata] = 0
     height, width = min(base.shape[0], image.shape[0]), min(base.shape[1], image.shape[1])
     base, image, a = base[:height, :width], image[:height, :width], opacity[:height, :width, None]
     over = (base * (1 - a) + image * a).astype("uint8")

@@ -2,9 +2,10 @@
 
 Writes ``<date>_<name>.tif`` as delivered and ``<date>_<name>_imputed.tif``: float32 COG, the bands
 of the spec in order, scaled, nodata filled (nearest within 100 px, the rest the band's median).
-See contract.md 4.4.
+Works window by window: a full Sentinel-2 tile takes no more memory than a part of it. See contract.md 4.4.
 """
 
+import datetime
 import math
 import os
 import re
@@ -13,45 +14,63 @@ import shutil
 import numpy
 import rasterio
 import rasterio.warp
-from rasterio.fill import fillnodata
+from rasterio.enums import ColorInterp
 
 from archive import tif_of_zip
+from content import refuse_other
 from fetch import fetch
 from geodag.program import StepError, run
-from geodag.raster import open_scene, write_cog
+from geodag.raster import cog, open_scene, windows
+from impute import Source, fill, median
 
-NODATA = -9999.0
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def has_date(text: str) -> bool:
+    """Whether a day of the calendar is in ``text``: 2024-13-45 is none."""
+    for found in DATE.findall(text):
+        try:
+            datetime.date.fromisoformat(found)
+            return True
+        except ValueError:
+            continue
+    return False
 
 
 def name_of(source: str, date: str | None) -> str:
     """File stem: the source's own, made safe, with the date in front unless it holds one."""
-    stem = os.path.splitext(os.path.basename(source.split("?")[0].rstrip("/")))[0] or "scene"
-    stem = re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9.-]", "_", stem))[:80]
-    return stem if DATE.search(stem) or not date else f"{date}_{stem}"
+    stem = os.path.splitext(os.path.basename(source.split("?")[0].rstrip("/")))[0]
+    stem = re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9.-]", "_", stem))[:80].lstrip(".-") or "scene"
+    stem = stem if has_date(stem) or not date else f"{date}_{stem}"
+    return "valid_scene" if stem == "valid" else stem  # valid.tif is the step's own
 
 
 def local_copy(job, target: str) -> None:
     """Puts the GeoTIFF at ``target``, from /in or by URL, out of its zip where it is in one."""
     p = job.parameters
     if p.get("file"):
-        path = os.path.join(job.inputs, os.path.basename(p["file"]))
+        path, said = os.path.join(job.inputs, os.path.basename(p["file"])), p["file"]
         if not os.path.isfile(path):
             raise StepError("source.not_found", f"{p['file']} is not among the inputs: pass it with --scene or --inputs")
     else:
-        path = target + ".download"
-        fetch(p["url"], path, p["max_bytes"], p["allow_private_hosts"], job.log)
-    with open(path, "rb") as file:
-        head = file.read(4)
-    if head == b"PK\x03\x04":
-        tif_of_zip(path, target, p["max_bytes"])
-    else:
-        shutil.copyfile(path, target)
-    if path.endswith(".download"):
-        os.remove(path)
+        path, said = target + ".download", f"the answer of the URL for {os.path.basename(target)}"
+    try:
+        if not p.get("file"):
+            fetch(p["url"], path, p["max_bytes"], p["allow_private_hosts"], job.log)
+        if refuse_other(path, said) == "zip":
+            tif_of_zip(path, target, p["max_bytes"])
+            refuse_other(target, f"the .tif in {said}")
+        elif p.get("file"):
+            shutil.copyfile(path, target)
+        else:
+            os.replace(path, target)
+    finally:
+        if path.endswith(".download") and os.path.exists(path):
+            os.remove(path)
 
 
 def check(job, scene) -> None:
+    """Whether the spec fits the scene. Fails with ``source.*``, the file named."""
     bands = job.parameters["bands"]
     name = os.path.basename(scene.name)
     wanted = max((band["index"] for band in bands), default=-1) + 1
@@ -61,23 +80,70 @@ def check(job, scene) -> None:
             f"{name} has {scene.count} bands, model_input_data_spec names band index {wanted - 1} (counted from 0): "
             "give a scene with all bands, or change the indexes",
         )
+    for band in bands:
+        factor = band.get("scaling_factor", 1)
+        if not math.isfinite(factor) or abs(factor) > 1e30 or abs(factor) < 1e-30:
+            raise StepError(
+                "source.bad_scale", f"scaling_factor of band {band['band_name']} is {factor}, {name} would lose its values: name another"
+            )
+    if scene.transform.is_identity and (scene.gcps[0] or scene.rpcs):
+        raise StepError(
+            "source.no_geotransform", f"{name} is placed by control points or RPC only: warp it with gdalwarp -t_srs EPSG:<code>"
+        )
     if scene.crs is None and job.parameters["require_crs"]:
         raise StepError("source.no_crs", f"{name} has no CRS: set one with gdal_edit.py -a_srs EPSG:<code>")
+    if any(scene.colorinterp[band["index"]] == ColorInterp.palette for band in bands):
+        raise StepError("source.palette", f"{name} holds numbers of colours, not values: use gdal_translate -expand rgb, or the original")
 
 
-def impute(array: numpy.ndarray, nodata, name: str) -> tuple[numpy.ndarray, int]:
-    """Fills one band [row, column] float32. Fails with ``source.all_nodata`` (1013)."""
-    valid = numpy.isfinite(array) & (array != NODATA) & (array < 3.4e38)
-    if nodata is not None and not math.isnan(nodata):
-        valid &= array != nodata
-    missing = int((~valid).sum())
-    if missing == array.size:
-        raise StepError("source.all_nodata", f"{name} has no valid pixel: choose another date or place")
-    if missing:
-        median = numpy.float32(numpy.median(array[valid]))
-        array = fillnodata(numpy.where(valid, array, 0).astype("float32"), valid.astype("uint8"), max_search_distance=100)
-        array[~numpy.isfinite(array)] = median
-    return array, missing
+def impute(job, scene, bands: list[dict], stem: str) -> int:
+    """Writes ``<stem>_imputed.tif`` and ``valid.tif``; the pixels filled. Fails with ``source.all_nodata`` (1013)."""
+    source = Source(scene, [band["index"] + 1 for band in bands])
+    scales = [numpy.float32(band.get("scaling_factor", 1)) for band in bands]
+    filled, far = [0] * len(bands), [[] for _ in bands]
+    target = cog(
+        job.write("imputed_input_image", f"{stem}_imputed.tif"), scene, len(bands), "float32", None,
+        [band["band_name"] for band in bands],
+    )
+    mask = cog(os.path.join(job.outputs, "valid.tif"), scene, 1, "uint8", None)
+    with target as out, mask as valid:
+        for window in windows(scene, max(len(bands), scene.count)):
+            raw = source.read(source.indexes, window)
+            stack = numpy.empty(raw.shape, "float32")
+            hidden, nowhere = source.mask(window), True
+            for position, band in enumerate(raw):
+                values = band.astype("float32")
+                gap = source.gaps(values, hidden)
+                nowhere = nowhere & gap
+                missing = int(gap.sum())
+                if missing:
+                    filled[position] += missing
+                    fill(source, source.indexes[position], window, values, gap)
+                    if numpy.isnan(values[gap]).any():
+                        far[position].append(window)
+                numpy.multiply(values, scales[position], out=stack[position])
+            out.write(stack, window=window)
+            valid.write((~nowhere).astype("uint8"), 1, window=window)
+        for position, band in enumerate(bands):
+            if filled[position] == scene.width * scene.height:
+                raise StepError(
+                    "source.all_nodata", f"band {band['band_name']} of {stem}.tif has no valid pixel: choose another date or place"
+                )
+            middle = median(source, source.indexes[position]) * scales[position] if far[position] else None
+            for window in far[position]:
+                values = out.read(position + 1, window=window)
+                values[numpy.isnan(values)] = middle
+                out.write(values, position + 1, window=window)
+    return sum(filled)
+
+
+def bbox_of(scene) -> list[float] | None:
+    """West, south, east, north; None when the CRS is unknown or does not lead to longitude and latitude."""
+    try:
+        bounds = rasterio.warp.transform_bounds(scene.crs, "EPSG:4326", *scene.bounds) if scene.crs else None
+    except Exception:  # PROJ knows many ways to refuse; the scene itself is still good
+        return None
+    return bounds if bounds and all(map(math.isfinite, bounds)) else None
 
 
 def main(job) -> None:
@@ -89,28 +155,8 @@ def main(job) -> None:
         check(job, scene)
         bands = p["bands"] or [{"index": i, "band_name": f"band {i}", "scaling_factor": 1} for i in range(scene.count)]
         job.log(f"{scene.width} x {scene.height} pixels, {scene.count} bands, {scene.crs}, {scene.dtypes[0]}")
-        stack = numpy.empty((len(bands), scene.height, scene.width), "float32")
-        filled = 0
-        nowhere = numpy.ones((scene.height, scene.width), bool)
-        for position, band in enumerate(bands):
-            try:
-                raw = scene.read(band["index"] + 1).astype("float32")
-            except rasterio.errors.RasterioIOError as failure:
-                raise StepError("source.not_raster", f"{stem}.tif is damaged: {failure}") from failure
-            gap = ~numpy.isfinite(raw) | (raw == NODATA)
-            if scene.nodata is not None and not math.isnan(scene.nodata):
-                gap |= raw == scene.nodata
-            nowhere &= gap
-            raw, missing = impute(raw, scene.nodata, f"band {band['band_name']} of {stem}.tif")
-            filled += missing
-            stack[position] = raw * numpy.float32(band.get("scaling_factor", 1))
-        write_cog(
-            job.write("imputed_input_image", f"{stem}_imputed.tif"), stack, scene, None,
-            [band["band_name"] for band in bands],
-        )
-        bounds = rasterio.warp.transform_bounds(scene.crs, "EPSG:4326", *scene.bounds) if scene.crs else None
-        write_cog(os.path.join(job.outputs, "valid.tif"), (~nowhere).astype("uint8")[None], scene, None)
-    job.details = {"crs": str(scene.crs) if scene.crs else None, "bbox": bounds, "filled_pixels": filled}
+        filled = impute(job, scene, bands, stem)
+        job.details = {"crs": str(scene.crs) if scene.crs else None, "bbox": bbox_of(scene), "filled_pixels": filled}
     job.log(f"{len(bands)} bands selected, {filled} pixels without data filled")
 
 
