@@ -1,0 +1,49 @@
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { copyFileSync, mkdtempSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, expect, test } from 'vitest'
+import { type Service, SPAIN, startService, water } from '../support/api.ts'
+import { root } from '../support/engine.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'geodag-doors-'))
+const script = join(root, 'examples/processors/majority_filter.py')
+let service: Service | undefined
+afterAll(() => service?.close())
+
+const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+
+test('the command line and the REST API make the same files, byte for byte', async () => {
+  const scene = join(folder, 'spain.tif')
+  copyFileSync(SPAIN, scene)
+  const out = join(folder, 'out')
+  await promisify(execFile)(
+    'dagger',
+    [
+      ...['--silent', 'call', 'run-inference', '--model', 'tiny-water', '--scene', scene],
+      ...['--datetime', '2019-09-18', '--processor', script, 'outputs', 'export', '--path', out],
+    ],
+    { cwd: root },
+  )
+  service = await startService()
+  const api = await service.launch('start')
+  const client = await service.client(api.url, 'doors@example.org')
+  const { body: processor } = await client.processor(
+    readFileSync(script, 'utf8'),
+    'majority_filter.py',
+  )
+  const url = await client.share(scene, 'spain.tif')
+  const { body } = await client.post(
+    '/v2/inference',
+    water(url, { generic_processor_id: processor.id }),
+  )
+  expect((await client.ended(body.id)).inference.status).toBe('COMPLETED')
+  const { assets } = (await client.get(`/v2/tasks/${body.id}-task_0/output`)).body
+  expect(Object.keys(assets).length).toBeGreaterThan(6)
+  for (const { title, href } of Object.values<{ title: string; href: string }>(assets)) {
+    const ours = new Uint8Array(await (await fetch(href)).arrayBuffer())
+    expect(digest(ours), title).toBe(digest(readFileSync(join(out, 'task_0', title))))
+  }
+})
