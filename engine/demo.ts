@@ -87,15 +87,19 @@ if (!existsSync(scene)) {
   )
   await dagger(['call', 'demo-scene', 'export', '--path', scene])
 }
+// A user's own scene has a date that only the user knows.
+const datetime = parsed.values.datetime ?? (given ? undefined : '2024-08-12')
 say(`running ${parsed.values.model} on ${scene}, with examples/processors/majority_filter.py`)
 await dagger([
   ...['call', 'run-inference', '--model', parsed.values.model, '--scene', scene],
-  ...['--datetime', parsed.values.datetime ?? '2024-08-12'],
+  ...(datetime ? ['--datetime', datetime] : []),
   ...['--processor', 'examples/processors/majority_filter.py'],
   ...['outputs', 'export', '--path', join(out, 'run')],
 ])
 const manifest: Manifest = JSON.parse(readFileSync(join(out, 'run/manifest.json'), 'utf8'))
 table(manifest)
 files()
-say(`${manifest.status}; the picture: ${resolve(out, 'run/preview.png')}`)
+const picture = resolve(out, 'run/preview.png')
+if (existsSync(picture)) say(`${manifest.status}; the picture: ${picture}`)
+else say(`${manifest.status} before there was a picture; what was made: ${resolve(out, 'run')}`)
 if (manifest.status !== 'COMPLETED') process.exit(1)
