@@ -17,7 +17,6 @@ import { inferenceRepository } from './inference/repository.ts'
 import { inferenceRoutes } from './inference/routes.ts'
 import type { Listener } from './listener.ts'
 import { apiMetrics } from './metrics.ts'
-import { modelRepository } from './models/repository.ts'
 import { modelRoutes } from './models/routes.ts'
 import { eventsOf, notificationRoutes } from './notifications/routes.ts'
 import { webSocketRoute } from './notifications/websocket.ts'
@@ -86,6 +85,15 @@ const answerError = (error: Error, c: Ctx): Response => {
     c.header('Retry-After', '2')
     return c.json({ detail: 'The database is away; try again in a moment.' }, 503)
   }
+  const { code, message, $metadata } = error as { code?: string; $metadata?: unknown } & Error
+  // Only an S3 client's errors have metadata: the store is away, or refuses the server.
+  if ($metadata) {
+    c.header('Retry-After', '2')
+    return c.json({ detail: 'The object store is away; try again in a moment.' }, 503)
+  }
+  // Classes 22 and 54: a value that no column takes. What the schemas let through is still no fault.
+  if (/^(22|54)[0-9A-Z]{3}$/.test(code ?? ''))
+    return c.json({ detail: [{ type: 'value_error', loc: ['body'], msg: message }] }, 422)
   const id = crypto.randomUUID()
   console.error(`${id} ${c.req.method} ${c.req.path}`, error)
   return c.json({ detail: `Internal error ${id}: the server's log says more.` }, 500)
@@ -96,7 +104,7 @@ export const createApp = (deps: AppDeps) => {
   const { config, db, store, listener } = deps
   const api = new Hono<Vars>({ strict: false })
   const authenticate = gate(config, db)
-  const router = new Router(api, authenticate)
+  const router = new Router(api, db, authenticate)
   const metrics = apiMetrics(db)
 
   // The guide's own script joins `…/v2/` and `/inference`, QGIS ends paths with a slash: one road.
@@ -109,13 +117,12 @@ export const createApp = (deps: AppDeps) => {
   const limited = bodyLimit({ maxSize: 12 * 1024 * 1024, onError: tooLarge })
   root.use((c, next) => (/\/v2\/files\//.test(c.req.path) ? next() : limited(c, next)))
 
-  const models = modelRepository(db, config)
   const inferences = inferenceRepository(db, config)
   const events = eventsOf({ db, inferences, listener })
   const logs = logReader(db, store, listener)
-  const all = { ...deps, models, inferences, events, logs }
+  const all = { ...deps, inferences, events, logs }
   keyRoutes(router, db)
-  modelRoutes(router, models)
+  modelRoutes(router, db, config)
   inferenceRoutes(router, all)
   taskRoutes(router, all)
   processorRoutes(router, all)
@@ -144,7 +151,8 @@ export const createApp = (deps: AppDeps) => {
   )
   const document = openapi(router.routes, VERSION)
   api.get('/openapi.json', (c) => c.json(document))
-  api.get('/', (c) => c.redirect(new URL(c.req.url).pathname.replace(/\/?$/, '/docs'), 307))
+  // Not of the URL as it was sent: `//host` would lead away from here.
+  api.get('/', (c) => c.redirect(c.req.path.replace(/\/?$/, '/docs'), 307))
   const scalar = fileURLToPath(
     new URL('../node_modules/@scalar/api-reference/dist/browser/standalone.js', import.meta.url),
   )
@@ -155,13 +163,21 @@ export const createApp = (deps: AppDeps) => {
   // From this server, not from a CDN: works in a closed network.
   api.get('/docs', Scalar({ url: './openapi.json', cdn: './docs/scalar.js', pageTitle: 'geodag' }))
 
-  const known = router.routes.map(({ path }) => matcher(path))
+  const open = ['/health/livez', '/health/readyz', '/metrics', '/openapi.json', '/docs', '/']
+  const known = [...router.routes, ...open.map((path) => ({ path, method: 'get' }))].map(
+    ({ path, method }) => ({ pattern: matcher(path), method: method.toUpperCase() }),
+  )
   const missing = (c: Ctx) => {
-    const path = c.req.path.replace(/^\/studio-gateway(?=\/)/, '')
-    const wrongVerb = known.some((pattern) => pattern.test(path))
-    return wrongVerb
-      ? c.json({ detail: 'Method Not Allowed' }, 405)
-      : c.json({ detail: 'Not Found' }, 404)
+    const path = c.req.path.replace(/^\/studio-gateway(?=\/|$)/, '') || '/'
+    const verbs = known.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method)
+    // A path that is known by this verb says itself what it does not know.
+    if (verbs.length === 0 || verbs.includes(c.req.method))
+      return c.json({ detail: 'Not Found' }, 404)
+    c.header(
+      'Allow',
+      [...new Set([...verbs, ...(verbs.includes('GET') ? ['HEAD'] : [])])].join(', '),
+    )
+    return c.json({ detail: 'Method Not Allowed' }, 405)
   }
   api.onError(answerError)
   root.onError(answerError)

@@ -29,6 +29,16 @@ const EXPECTED: Record<string, [string, string]> = {
   record: ['dict_type', 'Input should be a valid dictionary'],
 }
 
+export const INT_PARSING = 'Input should be a valid integer, unable to parse string as an integer'
+export const INT_FROM_FLOAT = 'Input should be a valid integer, got a number with a fractional part'
+export const BOOL_PARSING = 'Input should be a valid boolean, unable to interpret input'
+/** Messages that stand for themselves; any other custom one is a `Value error`. */
+const TYPES: Record<string, string> = {
+  [INT_PARSING]: 'int_parsing',
+  [INT_FROM_FLOAT]: 'int_from_float',
+  [BOOL_PARSING]: 'bool_parsing',
+}
+
 const at = (input: unknown, path: readonly PropertyKey[]): unknown =>
   path.reduce<unknown>(
     (value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key],
@@ -38,6 +48,7 @@ const at = (input: unknown, path: readonly PropertyKey[]): unknown =>
 const typed = (issue: z.core.$ZodIssue, input: unknown): [string, string] => {
   const value = at(input, issue.path)
   if (value === undefined && issue.code !== 'custom') return ['missing', 'Field required']
+  if (TYPES[issue.message]) return [TYPES[issue.message]!, issue.message]
   if (issue.code === 'invalid_type')
     return EXPECTED[issue.expected] ?? ['type_error', issue.message]
   if (issue.code === 'invalid_format' && ['uuid', 'guid'].includes(issue.format))
@@ -46,18 +57,26 @@ const typed = (issue: z.core.$ZodIssue, input: unknown): [string, string] => {
     return ['string_too_long', `String should have at most ${issue.maximum} characters`]
   if (issue.code === 'too_small' && issue.origin === 'string')
     return ['string_too_short', `String should have at least ${issue.minimum} characters`]
+  if (issue.code === 'too_big' && ['number', 'int'].includes(issue.origin))
+    return ['less_than_equal', `Input should be less than or equal to ${issue.maximum}`]
+  if (issue.code === 'too_small' && ['number', 'int'].includes(issue.origin))
+    return ['greater_than_equal', `Input should be greater than or equal to ${issue.minimum}`]
   return ['value_error', `Value error, ${issue.message}`]
+}
+
+/** Of a union only one reading is told: the first that liked the type, else the first. */
+const leafOf = (issue: z.core.$ZodIssue): z.core.$ZodIssue => {
+  if (issue.code !== 'invalid_union') return issue
+  const [inner] = issue.errors.find(([one]) => one && one.code !== 'invalid_type') ??
+    issue.errors[0] ?? [undefined]
+  return inner ? leafOf({ ...inner, path: [...issue.path, ...inner.path] }) : issue
 }
 
 /** Zod's issues in the shape that the clients join: objects with `msg`. */
 export const problemsOf = (error: z.ZodError, input: unknown, place: string): Problem[] =>
   error.issues.flatMap((issue) => {
-    // Of a union only the first reading is told: the others say the same in other words.
-    const leaf =
-      issue.code === 'invalid_union' && issue.errors[0]?.[0]
-        ? { ...issue.errors[0][0], path: [...issue.path, ...issue.errors[0][0].path] }
-        : issue
-    const [type, msg] = typed(leaf as z.core.$ZodIssue, input)
+    const leaf = leafOf(issue)
+    const [type, msg] = typed(leaf, input)
     // The one field that the seed reports from another place (contract.md 1.3).
     const moved = type === 'missing' && leaf.path.join() === 'temporal_domain'
     const loc = [

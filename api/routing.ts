@@ -1,7 +1,10 @@
 import type { Context, Hono } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { z } from 'zod'
-import { HttpError, problemsOf } from './errors.ts'
+import type { Db } from './database.ts'
+import { HttpError, INT_PARSING, problemsOf } from './errors.ts'
+import { fingerprint, idempotent } from './idempotency.ts'
+import { parseJson, storable } from './json.ts'
 
 /** Who asks: the e-mail, and how it was shown. */
 export interface Identity {
@@ -25,6 +28,10 @@ export interface RouteSpec<P extends Schema, Q extends Schema, B extends Schema>
   readonly body?: B
   /** The body may be left out */
   readonly bodyOptional?: boolean
+  /** Put right before it is checked */
+  readonly tidy?: (raw: unknown) => unknown
+  /** Honours an Idempotency-Key: the handler writes by `call.db` alone */
+  readonly once?: boolean
   /** Named parts of a multipart body; the handler reads them itself */
   readonly multipart?: Record<string, 'file' | 'text'>
   /** Answer by status: its meaning */
@@ -33,6 +40,8 @@ export interface RouteSpec<P extends Schema, Q extends Schema, B extends Schema>
 }
 export interface Call<P, Q, B> {
   readonly c: Ctx
+  /** The database, or the transaction of an Idempotency-Key */
+  readonly db: Db
   readonly user: string
   readonly params: P
   readonly query: Q
@@ -40,24 +49,11 @@ export interface Call<P, Q, B> {
 }
 export type AnyRoute = RouteSpec<Schema, Schema, Schema>
 
-/** A string that Postgres can keep: no NUL, no half of a surrogate pair. */
-const storable = (text: string): boolean => !text.includes('\0') && !/\p{Surrogate}/u.test(text)
-
 const readJson = async (c: Ctx): Promise<unknown> => {
   const text = await c.req.text()
   if (text.trim() === '') return undefined
   try {
-    return JSON.parse(text, (key, value) => {
-      if (!storable(key) || (typeof value === 'string' && !storable(value)))
-        throw new HttpError(422, [
-          {
-            type: 'string_unicode',
-            loc: ['body', key.replace(/\0/g, '')],
-            msg: 'Input should be valid text: no NUL and no lone surrogates',
-          },
-        ])
-      return value
-    })
+    return parseJson(text, 'body')
   } catch (error) {
     if (error instanceof HttpError) throw error
     const position = Number(/position (\d+)/.exec((error as Error).message)?.[1] ?? 0)
@@ -71,6 +67,26 @@ const readJson = async (c: Ctx): Promise<unknown> => {
       },
     ])
   }
+}
+
+const readBody = async (c: Ctx, spec: AnyRoute): Promise<unknown> => {
+  if (!spec.body) return undefined
+  const raw = await readJson(c)
+  // A client with nothing to say sends nothing, or null.
+  if (spec.bodyOptional && (raw === undefined || raw === null)) return undefined
+  if (raw === undefined)
+    throw new HttpError(422, [
+      { type: 'missing', loc: ['body'], msg: 'Field required', input: null },
+    ])
+  return check(spec.body, spec.tidy ? spec.tidy(raw) : raw, 'body')
+}
+
+const checkText = (values: Record<string, unknown>, place: string): void => {
+  for (const [name, value] of Object.entries(values))
+    if (!storable(String(value)))
+      throw new HttpError(422, [
+        { type: 'string_unicode', loc: [place, name], msg: 'Input should be valid text' },
+      ])
 }
 
 const check = <S extends Schema>(
@@ -88,10 +104,16 @@ const check = <S extends Schema>(
 export class Router {
   readonly routes: AnyRoute[] = []
   readonly app: Hono<Vars>
+  private readonly db: Db
   private readonly authenticate: (c: Ctx, route: AnyRoute) => Promise<Identity>
 
-  constructor(app: Hono<Vars>, authenticate: (c: Ctx, route: AnyRoute) => Promise<Identity>) {
+  constructor(
+    app: Hono<Vars>,
+    db: Db,
+    authenticate: (c: Ctx, route: AnyRoute) => Promise<Identity>,
+  ) {
     this.app = app
+    this.db = db
     this.authenticate = authenticate
   }
 
@@ -105,23 +127,17 @@ export class Router {
       const identity = await this.authenticate(c, spec as unknown as AnyRoute)
       c.set('identity', identity)
       const query = c.req.query()
-      for (const [name, value] of Object.entries({ ...query, ...c.req.param() }))
-        if (!storable(String(value)))
-          throw new HttpError(422, [
-            { type: 'string_unicode', loc: ['query', name], msg: 'Input should be valid text' },
-          ])
+      checkText(c.req.param(), 'path')
+      checkText(query, 'query')
       const params = check(spec.params, c.req.param(), 'path')
       const checked = check(spec.query, query, 'query')
-      let body: unknown
-      if (spec.body) {
-        const raw = await readJson(c)
-        if (raw === undefined && !spec.bodyOptional)
-          throw new HttpError(422, [
-            { type: 'missing', loc: ['body'], msg: 'Field required', input: null },
-          ])
-        body = raw === undefined ? undefined : check(spec.body, raw, 'body')
-      }
-      return handle({ c, user: identity.email, params, query: checked, body: body as z.output<B> })
+      const body = (await readBody(c, spec as unknown as AnyRoute)) as z.output<B>
+      const user = identity.email
+      const run = async (db: Db) => handle({ c, db, user, params, query: checked, body })
+      if (!spec.once || !c.req.header('idempotency-key')) return run(this.db)
+      const form = spec.multipart && (await c.req.formData().catch(() => undefined))
+      const print = await fingerprint([params, checked, body], form)
+      return idempotent(this.db, c, user, print, run)
     })
   }
 }
@@ -130,25 +146,26 @@ export class Router {
 export const matcher = (path: string): RegExp =>
   new RegExp(`^${path.replace(/:[a-z_]+(\{\.\+\})?/g, '[^/]+')}/?$`)
 
+/** Of every POST with `once`. */
+export const KEY_USED = { 409: 'The Idempotency-Key was used for another request, or is at work' }
+
 export const fail = (status: number, detail: unknown): never => {
   throw new HttpError(status, detail)
 }
 export const status = (code: number): ContentfulStatusCode => code as ContentfulStatusCode
 
-export const uuidParams = z.object({ id: z.guid() })
+/** In lower case, as Postgres writes it: what is compared with an event's payload must be equal. */
+export const uuid = z.guid().toLowerCase()
+export const uuidParams = z.object({ id: uuid })
+/** A whole number in a query. */
+export const wholeText = z
+  .string()
+  .regex(/^\s*[+-]?\d{1,15}(\.0+)?\s*$/, INT_PARSING)
+  .transform(Number)
+  .pipe(z.number().min(0))
 const wholeNumber = (fallback: number) =>
   z
-    .union([
-      z
-        .string()
-        .regex(
-          /^[+-]?\d{1,15}$/,
-          'Input should be a valid integer, unable to parse string as an integer',
-        )
-        .transform(Number)
-        .pipe(z.number().min(0, 'Input should be greater than or equal to 0')),
-      z.literal('').transform(() => fallback),
-    ])
+    .union([wholeText, z.literal('').transform(() => fallback)])
     .optional()
     .transform((value) => value ?? fallback)
 export const paging = { limit: wholeNumber(25), skip: wholeNumber(0) }

@@ -4,7 +4,7 @@ import { type RawBuilder, sql } from 'kysely'
 export const visible = (
   user: string,
   system: string,
-  type: 'model' | 'inference_run',
+  type: 'model' | 'inference_run' | 'tune',
   table: string,
 ): RawBuilder<boolean> => sql<boolean>`(
   ${sql.ref(`${table}.created_by`)} in (${user}, ${system})

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Db } from '../database.ts'
-import { fail, type Router, uuidParams } from '../routing.ts'
+import { inTransaction } from '../idempotency.ts'
+import { fail, KEY_USED, type Router, uuid, uuidParams } from '../routing.ts'
 import { wireTime } from '../time.ts'
 
 const tag = 'Groups'
@@ -21,13 +22,15 @@ const artifact = z.looseObject({
   artifact_type: z.enum(['dataset', 'tune', 'backbone', 'model', 'task_template', 'inference_run']),
   artifact_id: z.string().min(1).max(100),
 })
-const memberParams = z.object({ id: z.guid(), email: z.string().max(255) })
+const memberParams = z.object({ id: uuid, email: z.string().max(255) })
 const artifactParams = z.object({
-  id: z.guid(),
+  id: uuid,
   type: z.string().max(20),
   artifact_id: z.string().max(100),
 })
 const lower = (text: string) => text.toLowerCase()
+/** As it is kept: a tune's id is a name, the others are UUIDs as Postgres writes them. */
+const artifactId = (type: string, id: string) => (type === 'tune' ? id : lower(id))
 const refusals = { 403: `${NOT_MEMBER}, or ${NOT_OWNER}`, 404: NOT_FOUND }
 
 /** `/v2/groups`: who shares what with whom. E-mails in lower case. @see contract.md 1.8 */
@@ -102,10 +105,11 @@ export const groupRoutes = (router: Router, db: Db): void => {
     {
       ...{ method: 'post', path, tag, summary: 'Make a group; you own it' },
       body: z.looseObject({ name: z.string().min(1).max(255), description: z.string().nullish() }),
-      responses: { 201: 'The group', 400: 'The name is taken' },
+      once: true,
+      responses: { 201: 'The group', 400: 'The name is taken', ...KEY_USED },
     },
-    async ({ c, user, body }) =>
-      db.transaction().execute(async (trx) => {
+    async ({ c, db, user, body }) =>
+      inTransaction(db, async (trx) => {
         const row = await trx
           .insertInto('groups')
           .values({ name: body.name, description: body.description ?? null, created_by: user })
@@ -166,18 +170,21 @@ export const groupRoutes = (router: Router, db: Db): void => {
       ...{ method: 'post', path: `${one}/members`, tag, summary: 'Add a member' },
       params: uuidParams,
       body: z.looseObject({ user_email: email, role: role.default('member') }),
-      responses: { 201: 'The group', 400: 'A member already', ...refusals },
+      once: true,
+      responses: { 201: 'The group', 400: 'A member already', ...refusals, ...KEY_USED },
     },
-    async ({ c, user, params, body }) => {
-      await mustBe(params.id, user, 'owner')
-      const { numInsertedOrUpdatedRows } = await db
-        .insertInto('group_members')
-        .values({ group_id: params.id, user_email: lower(body.user_email), role: body.role })
-        .onConflict((conflict) => conflict.doNothing())
-        .executeTakeFirst()
-      if (!numInsertedOrUpdatedRows) return fail(400, `${body.user_email} is a member already`)
-      return c.json(await answer(params.id), 201)
-    },
+    async ({ c, db, user, params, body }) =>
+      // One transaction: the lock of `mustBe` holds, so that the group is not deleted in between.
+      inTransaction(db, async (trx) => {
+        await mustBe(params.id, user, 'owner', trx)
+        const { numInsertedOrUpdatedRows } = await trx
+          .insertInto('group_members')
+          .values({ group_id: params.id, user_email: lower(body.user_email), role: body.role })
+          .onConflict((conflict) => conflict.doNothing())
+          .executeTakeFirst()
+        if (!numInsertedOrUpdatedRows) return fail(400, `${body.user_email} is a member already`)
+        return c.json(await answer(params.id, trx), 201)
+      }),
   )
   router.add(
     {
@@ -245,15 +252,15 @@ export const groupRoutes = (router: Router, db: Db): void => {
       return c.json(rows.map((row) => ({ ...row, granted_at: wireTime(row.granted_at) })))
     },
   )
-  const ownerOf = async (type: string, id: string): Promise<string | undefined> => {
+  const ownerOf = async (trx: Db, type: string, id: string): Promise<string | undefined> => {
     if (type === 'tune')
       return (
-        await db.selectFrom('tune').select('created_by').where('id', '=', id).executeTakeFirst()
+        await trx.selectFrom('tune').select('created_by').where('id', '=', id).executeTakeFirst()
       )?.created_by
     const table =
       type === 'model' ? 'inf_model' : type === 'inference_run' ? 'inf_inference' : undefined
     if (!table || !z.guid().safeParse(id).success) return undefined
-    const found = db
+    const found = trx
       .selectFrom(table)
       .select('created_by')
       .where('id', '=', id)
@@ -270,21 +277,23 @@ export const groupRoutes = (router: Router, db: Db): void => {
       },
       params: uuidParams,
       body: artifact,
-      responses: { 201: 'Shared', ...refusals },
+      once: true,
+      responses: { 201: 'Shared', ...refusals, ...KEY_USED },
     },
-    async ({ c, user, params, body }) => {
-      await mustBe(params.id, user, 'member')
-      if ((await ownerOf(body.artifact_type, body.artifact_id)) !== user)
-        return fail(403, NOT_YOURS)
-      const { artifact_type } = body
-      const artifact_id = artifact_type === 'tune' ? body.artifact_id : lower(body.artifact_id)
-      await db
-        .insertInto('artifact_permissions')
-        .values({ group_id: params.id, artifact_type, artifact_id, granted_by: user })
-        .onConflict((conflict) => conflict.doNothing())
-        .execute()
-      return c.json({ group_id: params.id, artifact_type, artifact_id, granted_by: user }, 201)
-    },
+    async ({ c, db, user, params, body }) =>
+      inTransaction(db, async (trx) => {
+        await mustBe(params.id, user, 'member', trx)
+        const { artifact_type } = body
+        if ((await ownerOf(trx, artifact_type, body.artifact_id)) !== user)
+          return fail(403, NOT_YOURS)
+        const artifact_id = artifactId(artifact_type, body.artifact_id)
+        await trx
+          .insertInto('artifact_permissions')
+          .values({ group_id: params.id, artifact_type, artifact_id, granted_by: user })
+          .onConflict((conflict) => conflict.doNothing())
+          .execute()
+        return c.json({ group_id: params.id, artifact_type, artifact_id, granted_by: user }, 201)
+      }),
   )
   router.add(
     {
@@ -304,7 +313,7 @@ export const groupRoutes = (router: Router, db: Db): void => {
         .deleteFrom('artifact_permissions')
         .where('group_id', '=', params.id)
         .where('artifact_type', '=', params.type)
-        .where('artifact_id', '=', params.artifact_id)
+        .where('artifact_id', '=', artifactId(params.type, params.artifact_id))
         .$if(!mine, (q) => q.where('granted_by', '=', user))
         .executeTakeFirst()
       return numDeletedRows ? c.body(null, 204) : fail(404, 'Artifact not found')

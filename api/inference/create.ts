@@ -1,12 +1,13 @@
 import type { Selectable } from 'kysely'
 import type { Config } from '../config.ts'
-import type { Database, Db, WireStep } from '../database.ts'
+import { type Database, type Db, type WireStep } from '../database.ts'
 import { HttpError, invalidBody } from '../errors.ts'
-import type { ModelRepository } from '../models/repository.ts'
+import { modelRepository } from '../models/repository.ts'
 import type { ModelRow } from '../models/schema.ts'
 import { findSource } from '../data/catalogue.ts'
 import { areaOf } from './area.ts'
-import type { InferenceInput } from './schema.ts'
+import { visible } from '../visibility.ts'
+import { type InferenceInput, withoutNulls } from './schema.ts'
 
 type TuneRow = Selectable<Database['tune']>
 type ProcessorRow = Selectable<Database['inf_generic_processor']>
@@ -14,6 +15,9 @@ type ProcessorRow = Selectable<Database['inf_generic_processor']>
 const FETCHERS = ['sentinelhub-connector', 'terrakit-data-fetch']
 const NOT_USABLE = ['DEPLOY_IN_PROGRESS', 'DEPLOY_FAILED', 'DEPLOY_ERROR']
 const PROCESSOR = 'generic-python-processor'
+const MOST_POINTS = 5000
+const MISSING =
+  'Missing geoserver_push and model_input_data_spec in the model metadata. Please provide them in the request or update them in the model metadata.'
 
 /** The steps of a run: connectors for URLs, the processor in its place, all numbered anew. */
 export const runSteps = (
@@ -46,6 +50,13 @@ export interface Prepared {
 
 const checkArea = (limit: number | undefined, { spatial_domain: domain }: InferenceInput): void => {
   if (limit === undefined || domain.urls?.length || domain.tiles?.length) return
+  // The union's time grows faster than its points: a request must not hold the server.
+  const points = JSON.stringify([domain.bbox, domain.polygons]).split(',').length / 2
+  if (points > MOST_POINTS)
+    throw invalidBody(
+      `bbox and polygons have more than ${MOST_POINTS} points: simplify them`,
+      'spatial_domain',
+    )
   let area: number
   try {
     area = areaOf(domain.bbox ?? [], domain.polygons ?? [])
@@ -74,9 +85,17 @@ const checkReady = (model: ModelRow, tuneId: string | null | undefined): void =>
     })
 }
 
-const connectorsOf = (input: InferenceInput, specs: Record<string, unknown>[]): unknown[] => {
-  if (input.data_connector_config?.length)
-    return input.data_connector_config.map((entry) => ({
+const first = <T>(...lists: (readonly T[] | null | undefined)[]): T[] =>
+  [...(lists.find((list) => list?.length) ?? [])] as T[]
+
+const connectorsOf = (
+  input: InferenceInput,
+  specs: Record<string, unknown>[],
+  kept: Record<string, unknown>[] | undefined,
+): unknown[] => {
+  const given = first<Record<string, unknown>>(input.data_connector_config, kept)
+  if (given.length)
+    return given.map((entry) => ({
       ...entry,
       collection: entry.collection ?? entry.collection_name,
     }))
@@ -91,55 +110,74 @@ const connectorsOf = (input: InferenceInput, specs: Record<string, unknown>[]): 
   })
 }
 
-const first = <T>(...lists: (readonly T[] | null | undefined)[]): T[] =>
-  [...(lists.find((list) => list?.length) ?? [])] as T[]
+const filled = (options: unknown): Record<string, unknown> | undefined =>
+  options && Object.keys(options).length ? (options as Record<string, unknown>) : undefined
+
+/** @throws HttpError 404 where the user has no such processor, 422 where its file never arrived */
+const processorOf = async (
+  { db, config }: { db: Db; config: Config },
+  user: string,
+  id: string | null | undefined,
+): Promise<ProcessorRow | undefined> => {
+  if (!id) return undefined
+  const row = await db
+    .selectFrom('inf_generic_processor')
+    .selectAll()
+    .where('id', '=', id)
+    .where('created_by', 'in', [user, config.DEFAULT_SYSTEM_USER])
+    .where('deleted', '=', false)
+    .executeTakeFirst()
+  if (!row) throw new HttpError(404, 'Generic Processor component not found')
+  if (row.status !== 'FINISHED')
+    throw new HttpError(422, {
+      msg: `Generic Processor in state: ${row.status} cannot be used for inference. Upload it again.`,
+    })
+  return row
+}
+
+/** A tune that the user may run: own, the system's, or shared through a group. */
+export const findTune = (
+  { db, config }: { db: Db; config: Config },
+  user: string,
+  id: string,
+): Promise<TuneRow | undefined> =>
+  db
+    .selectFrom('tune')
+    .selectAll()
+    .where('id', '=', id)
+    .where(visible(user, config.DEFAULT_SYSTEM_USER, 'tune', 'tune'))
+    .executeTakeFirst()
 
 /** Checks in the recorded order and gathers the run's config. @see contract.md 1.3 */
 export const prepare = async (
-  deps: { db: Db; config: Config; models: ModelRepository },
+  deps: { db: Db; config: Config },
   user: string,
   input: InferenceInput,
+  missing = MISSING,
 ): Promise<Prepared> => {
-  const { db, config, models } = deps
+  const { db, config } = deps
+  const models = modelRepository(db, config)
   checkArea(config.MAX_INFERENCE_AREA_SQ_KM, input)
-  const owners = [user, config.DEFAULT_SYSTEM_USER]
-  const processor = input.generic_processor_id
-    ? await db
-        .selectFrom('inf_generic_processor')
-        .selectAll()
-        .where('id', '=', input.generic_processor_id)
-        .where('created_by', 'in', owners)
-        .where('deleted', '=', false)
-        .executeTakeFirst()
-    : undefined
-  if (input.generic_processor_id && !processor)
-    throw new HttpError(404, 'Generic Processor component not found')
+  const processor = await processorOf(deps, user, input.generic_processor_id)
   const model = input.model_id
     ? await models.usable(user, input.model_id)
     : await models.usableByName(user, input.model_display_name!)
   if (!model) throw new HttpError(404, 'Model not found. Ensure it exists before retrying.')
   checkReady(model, input.fine_tuning_id)
-  const tune: TuneRow | undefined = input.fine_tuning_id
-    ? await db
-        .selectFrom('tune')
-        .selectAll()
-        .where('id', '=', input.fine_tuning_id)
-        .where('created_by', 'in', owners)
-        .executeTakeFirst()
-    : undefined
+  const tune = input.fine_tuning_id ? await findTune(deps, user, input.fine_tuning_id) : undefined
   const options = (tune?.train_options ?? {}) as Record<string, any>
   const specs = first<Record<string, unknown>>(
     input.model_input_data_spec,
-    model.model_input_data_spec as Record<string, unknown>[] | null,
-    options.model_input_data_spec,
+    withoutNulls(model.model_input_data_spec) as Record<string, unknown>[] | null,
+    withoutNulls(options.model_input_data_spec) as Record<string, unknown>[] | undefined,
   )
-  const push = first<unknown>(input.geoserver_push, model.geoserver_push, options.geoserver_push)
-  if (specs.length === 0 || push.length === 0)
-    throw new HttpError(
-      400,
-      'Missing geoserver_push and model_input_data_spec in the model metadata. Please provide them in the request or update them in the model metadata.',
-    )
-  const data_connector_config = connectorsOf(input, specs)
+  const push = first<unknown>(
+    input.geoserver_push,
+    withoutNulls(model.geoserver_push) as unknown[] | null,
+    withoutNulls(options.geoserver_push) as unknown[] | undefined,
+  )
+  if (specs.length === 0 || push.length === 0) throw new HttpError(400, missing)
+  const data_connector_config = connectorsOf(input, specs, options.data_connector_config)
   const steps = runSteps(
     first<Record<string, unknown>>(input.pipeline_steps, model.pipeline_steps),
     !!input.spatial_domain.urls?.length,
@@ -163,7 +201,10 @@ export const prepare = async (
       data_connector_config,
       pipeline_steps: steps,
       post_processing:
-        input.post_processing ?? model.postprocessing_options ?? options.post_processing ?? {},
+        input.post_processing ??
+        filled(model.postprocessing_options) ??
+        filled(options.post_processing) ??
+        {},
       model_internal_name: model.internal_name,
       model_name: model.display_name,
       inference: tune?.inference ?? model.inference,

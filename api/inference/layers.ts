@@ -1,11 +1,21 @@
 import { sql } from 'kysely'
+import { z } from 'zod'
 import { type Db, json } from '../database.ts'
+
+/** What a service reports of published layers: in the seed's form, or ours. */
+export const layersDetail = z.looseObject({
+  predicted_layers: z.array(z.record(z.string(), z.unknown())).nullish(),
+  bboxes: z.array(z.tuple([z.number(), z.number(), z.number(), z.number()])).nullish(),
+  output_url: z.string().nullish(),
+})
 
 interface Layer {
   uri: string
   [more: string]: unknown
 }
 type Box = [number, number, number, number]
+
+const listOf = <T>(value: unknown): T[] => (Array.isArray(value) ? (value as T[]) : [])
 
 const merged = (boxes: Box[]): Box => [
   Math.min(...boxes.map((b) => b[0])),
@@ -39,19 +49,18 @@ export const addLayers = async (
     .select(['geoserver_layers', 'inference_output'])
     .where('id', '=', id)
     .executeTakeFirstOrThrow()
-  const held = (row.geoserver_layers ?? {}) as { predicted_layers?: Layer[]; bbox_pred?: Box[] }
-  const given = (Array.isArray(detail.predicted_layers) ? detail.predicted_layers : []) as Layer[]
+  // A client may have sent anything as geoserver_layers: what is no list of layers does not count.
+  const held = row.geoserver_layers ?? {}
+  const shown = listOf<Layer>(held.predicted_layers).filter((layer) => layer?.uri)
+  const boxed = listOf<Box>(held.bbox_pred).filter(Array.isArray)
+  const given = listOf<Layer>(detail.predicted_layers)
   const layers = given.map((layer) => (layer.uri ? layer : fromStore(layer)))
   const uris = new Set(layers.map((layer) => layer.uri))
-  const added = (Array.isArray(detail.bboxes) ? detail.bboxes : []) as Box[]
   // The last one held is the box around all: it is made anew.
-  const boxes = distinct([...(held.bbox_pred ?? []).slice(0, -1), ...added])
+  const boxes = distinct([...boxed.slice(0, -1), ...listOf<Box>(detail.bboxes)])
   const next = {
     ...held,
-    predicted_layers: [
-      ...(held.predicted_layers ?? []).filter((layer) => !uris.has(layer.uri)),
-      ...layers,
-    ],
+    predicted_layers: [...shown.filter((layer) => !uris.has(layer.uri)), ...layers],
     ...(boxes.length ? { bbox_pred: [...boxes, merged(boxes)] } : {}),
   }
   await trx

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { countsOf, INFERENCE_ENDS, statusOf, TASK_ENDS } from '../../pipelines/status.ts'
 import type { Config } from '../config.ts'
 import { type Db, json, notify, type WireStep } from '../database.ts'
+import { inTransaction } from '../idempotency.ts'
 import { visible } from '../visibility.ts'
 import type { Prepared } from './create.ts'
 import type { InferenceRow } from './schema.ts'
@@ -76,7 +77,7 @@ export const inferenceRepository = (db: Db, config: Config) => {
   return {
     create: async (user: string, prepared: Prepared): Promise<InferenceRow> => {
       const { config: run, model, processor } = prepared
-      const id = await db.transaction().execute(async (trx) => {
+      const id = await inTransaction(db, async (trx) => {
         const { id } = await trx
           .insertInto('inf_inference')
           .values({
@@ -161,7 +162,7 @@ export const inferenceRepository = (db: Db, config: Config) => {
 
     /** Stops every task that has not ended. @returns the status that the inference had. */
     cancel: (id: string): Promise<string> =>
-      db.transaction().execute(async (trx) => {
+      inTransaction(db, async (trx) => {
         await lockInference(trx, id)
         const { status } = await trx
           .selectFrom('inf_inference')

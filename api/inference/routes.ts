@@ -2,15 +2,14 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { INFERENCE_ENDS } from '../../pipelines/status.ts'
 import type { Config } from '../config.ts'
-import type { Db, WireStep } from '../database.ts'
-import { idempotent } from '../idempotency.ts'
-import type { ModelRepository } from '../models/repository.ts'
-import { envelope, fail, paging, type Router, uuidParams } from '../routing.ts'
+import type { WireStep } from '../database.ts'
+import { envelope, fail, KEY_USED, paging, type Router, uuid, uuidParams } from '../routing.ts'
 import type { Store } from '../storage/store.ts'
+import { BOOL_PARSING } from '../errors.ts'
 import { prepare } from './create.ts'
 import { dryRunAnswer } from './dry-run.ts'
-import type { InferenceRepository } from './repository.ts'
-import { inferenceAnswer, inferenceInput } from './schema.ts'
+import { type InferenceRepository, inferenceRepository } from './repository.ts'
+import { inferenceAnswer, inferenceInput, tidyInference } from './schema.ts'
 
 const tag = 'Inference'
 const path = '/v2/inference'
@@ -20,7 +19,13 @@ const refusals = {
   400: 'geoserver_push or model_input_data_spec is missing',
   404: 'The model or the processor was not found',
 }
-const switchText = z.enum(['true', 'false', 'True', 'False', '1', '0']).optional()
+const ON = ['true', '1', 'yes', 'on', 't', 'y']
+const switchText = z
+  .string()
+  .toLowerCase()
+  .refine((text) => [...ON, 'false', '0', 'no', 'off', 'f', 'n'].includes(text), BOOL_PARSING)
+  .transform((text) => ON.includes(text))
+  .optional()
 
 /** A step with the keys that clients know first. @see contract.md 2.1 */
 const stepAnswer = ({
@@ -43,14 +48,12 @@ const stepAnswer = ({
 export const inferenceRoutes = (
   router: Router,
   deps: {
-    db: Db
     config: Config
-    models: ModelRepository
     inferences: InferenceRepository
     store: Store
   },
 ): void => {
-  const { inferences, store } = deps
+  const { config, inferences, store } = deps
   /** What a deleted inference made goes too; where the store is away it stays, hidden. */
   const forget = (id: string) =>
     store.removeBelow(id).catch((error) => console.error(`objects of ${id}`, error))
@@ -58,31 +61,31 @@ export const inferenceRoutes = (
     {
       ...{ method: 'post', path, tag, summary: 'Run a model over a place and a time' },
       body: inferenceInput,
-      responses: {
-        201: 'The inference, PENDING',
-        ...refusals,
-        409: 'The Idempotency-Key was used for another request',
-      },
+      tidy: tidyInference,
+      once: true,
+      responses: { 201: 'The inference, PENDING', ...refusals, ...KEY_USED },
     },
-    ({ c, user, body }) =>
-      idempotent(deps.db, c, user, body, async () => {
-        const prepared = await prepare(deps, user, body)
-        return { status: 201, body: inferenceAnswer(await inferences.create(user, prepared)) }
-      }),
+    async ({ c, db, user, body }) => {
+      const prepared = await prepare({ db, config }, user, body)
+      const row = await inferenceRepository(db, config).create(user, prepared)
+      return c.json(inferenceAnswer(row), 201)
+    },
   )
   router.add(
     {
       ...{ method: 'post', path: `${path}/dry-run`, tag, summary: 'Show what would run' },
       body: inferenceInput,
+      tidy: tidyInference,
       responses: { 201: 'What the pipeline would be given', ...refusals },
     },
-    async ({ c, user, body }) => c.json(dryRunAnswer(user, await prepare(deps, user, body)), 201),
+    async ({ c, db, user, body }) =>
+      c.json(dryRunAnswer(user, await prepare({ db, config }, user, body)), 201),
   )
   router.add(
     {
       ...{ method: 'get', path, tag, summary: 'List inferences, newest first' },
       query: z.object({
-        model_id: z.guid().optional(),
+        model_id: uuid.optional(),
         tune_id: z.string().optional(),
         created_by: z.string().optional(),
         location: z.string().optional(),
@@ -92,9 +95,7 @@ export const inferenceRoutes = (
       responses: { 200: 'Inferences' },
     },
     async ({ c, user, query }) => {
-      const saved =
-        query.saved === undefined ? undefined : ['true', 'True', '1'].includes(query.saved)
-      const { rows, total } = await inferences.list(user, { ...query, saved })
+      const { rows, total } = await inferences.list(user, query)
       return c.json(envelope(total, rows.map(inferenceAnswer)))
     },
   )
@@ -111,8 +112,10 @@ export const inferenceRoutes = (
       const digest = createHash('sha256').update(JSON.stringify(answer)).digest('base64url')
       const etag = `"${digest.slice(0, 22)}"`
       c.header('ETag', etag)
-      const known = (c.req.header('if-none-match') ?? '').split(',').map((tag) => tag.trim())
-      return known.includes(etag) ? c.body(null, 304) : c.json(answer)
+      // RFC 9110 13.1.2: weak comparison, and `*` stands for any.
+      const told = (c.req.header('if-none-match') ?? '').split(',')
+      const known = told.map((tag) => tag.trim().replace(/^W\//, ''))
+      return known.includes(etag) || known.includes('*') ? c.body(null, 304) : c.json(answer)
     },
   )
   router.add(
@@ -134,12 +137,18 @@ export const inferenceRoutes = (
     {
       ...{ method: 'post', path: `${one}/cancel`, tag, summary: 'Stop an inference' },
       params: uuidParams,
-      responses: { 202: 'Accepted, or why there is nothing to stop', 404: NOT_FOUND },
+      once: true,
+      responses: {
+        202: 'Accepted, or why there is nothing to stop',
+        404: NOT_FOUND,
+        ...KEY_USED,
+      },
     },
-    async ({ c, user, params }) => {
-      const row = await inferences.get(user, params.id)
+    async ({ c, db, user, params }) => {
+      const own = inferenceRepository(db, config)
+      const row = await own.get(user, params.id)
       if (row?.created_by !== user) return fail(404, NOT_FOUND)
-      const status = await inferences.cancel(params.id)
+      const status = await own.cancel(params.id)
       const msg = INFERENCE_ENDS.includes(status)
         ? `Inference in ${status} end state cannot be stopped.`
         : 'Cancel inference request accepted.Inference tasks will be terminated gracefully.'

@@ -2,9 +2,36 @@ import type { Selectable } from 'kysely'
 import { z } from 'zod'
 import { inputSpec, postProcessing, pushEntry } from '../../pipelines/request.ts'
 import type { InferenceTable } from '../database.ts'
+import { INT_FROM_FLOAT } from '../errors.ts'
+import { uuid, wholeText } from '../routing.ts'
 import { wireTime } from '../time.ts'
 
-const text = z.string().nullish()
+/** Fields whose entries SDKs fill with nulls. */
+const NESTED = [
+  'model_input_data_spec',
+  'geoserver_push',
+  'data_connector_config',
+  'pipeline_steps',
+  'post_processing',
+]
+
+/** The value without its objects' nulls: they are as good as absent. */
+export const withoutNulls = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(withoutNulls)
+  if (typeof value !== 'object' || value === null) return value
+  const kept = Object.entries(value).filter(([, item]) => item !== null && item !== undefined)
+  return Object.fromEntries(kept.map(([key, item]) => [key, withoutNulls(item)]))
+}
+
+/** A request as `inferenceInput` reads it. */
+export const tidyInference = (raw: unknown): unknown => {
+  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return raw
+  const entries = Object.entries(raw)
+  return Object.fromEntries(
+    entries.map(([key, value]) => [key, NESTED.includes(key) ? withoutNulls(value) : value]),
+  )
+}
+
 const loose = z.record(z.string(), z.unknown())
 const bbox = z
   .tuple([z.number(), z.number(), z.number(), z.number()], {
@@ -13,10 +40,19 @@ const bbox = z
   .refine(([w, s, e, n]) => w < e && s < n && w >= -180 && e <= 180 && s >= -90 && n <= 90, {
     message: 'bbox must be [minLon, minLat, maxLon, maxLat] in degrees WGS84, min below max',
   })
+const position = z.tuple([z.number().min(-180).max(180), z.number().min(-90).max(90)], z.number())
+const ring = z.array(position).min(4)
+const rings = z.array(ring).min(1)
+const areal = z.discriminatedUnion('type', [
+  z.looseObject({ type: z.literal('Polygon'), coordinates: rings }),
+  z.looseObject({ type: z.literal('MultiPolygon'), coordinates: z.array(rings).min(1) }),
+])
+const isAreal = (shape: unknown): boolean => areal.safeParse(shape).success
 const polygon = z
   .looseObject({ type: z.enum(['Polygon', 'MultiPolygon', 'Feature'], 'polygons must be GeoJSON') })
-  .refine((shape) => shape.type === 'Feature' || Array.isArray(shape.coordinates), {
-    message: 'polygons must be GeoJSON with coordinates',
+  .refine((shape) => isAreal(shape.type === 'Feature' ? shape.geometry : shape), {
+    message:
+      'polygons must be GeoJSON Polygon or MultiPolygon: closed rings of four or more [lon, lat] in degrees',
   })
 const source = z.string().min(1).max(8000)
 
@@ -42,7 +78,7 @@ const step = z.looseObject({
 /** The body of POST `/v2/inference`, `/dry-run`: nulls are as good as absent. @see contract.md 1.3 */
 export const inferenceInput = z
   .looseObject({
-    model_id: z.guid().nullish(),
+    model_id: uuid.nullish(),
     model_display_name: z.string().max(100).nullish(),
     spatial_domain: spatial,
     temporal_domain: z.array(z.string().max(100)),
@@ -52,26 +88,18 @@ export const inferenceInput = z
     data_connector_config: z
       .array(
         z.looseObject({
-          connector: z.string(),
-          collection: z.string().optional(),
-          collection_name: z.string().optional(),
+          connector: z.string().nullish(),
+          collection: z.string().nullish(),
+          collection_name: z.string().nullish(),
         }),
       )
       .nullish(),
     pipeline_steps: z.array(step).nullish(),
     post_processing: postProcessing.nullish(),
-    generic_processor_id: z.guid().nullish(),
+    generic_processor_id: uuid.nullish(),
     maxcc: z
-      .number()
-      .int()
-      .min(0)
-      .max(100)
-      .or(
-        z
-          .string()
-          .regex(/^\d{1,3}$/)
-          .transform(Number),
-      )
+      .union([z.number(), wholeText])
+      .pipe(z.number().int(INT_FROM_FLOAT).min(0).max(100))
       .nullish(),
     description: z.string().max(10_000).nullish(),
     location: z.string().max(100).nullish(),
@@ -88,7 +116,11 @@ export type InferenceInput = z.output<typeof inferenceInput>
 export const tryOutInput = z.looseObject({
   ...inferenceInput.shape,
   location: z.string().max(100),
-  description: text.default('try-out'),
+  description: z
+    .string()
+    .max(10_000)
+    .nullish()
+    .transform((text) => text ?? 'try-out'),
 })
 
 export type InferenceRow = Selectable<InferenceTable> & { model_display_name: string }

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Config } from '../config.ts'
 import { type Db, json } from '../database.ts'
+import { inTransaction } from '../idempotency.ts'
 import { visible } from '../visibility.ts'
 import { internalName, type modelInput, type ModelRow } from './schema.ts'
 import type { z } from 'zod'
@@ -16,7 +17,7 @@ export const modelRepository = (db: Db, config: Config) => {
   return {
     /** A new row; an older one of the same name and owner is no longer the latest. */
     create: (user: string, input: Input): Promise<ModelRow> =>
-      db.transaction().execute(async (trx) => {
+      inTransaction(db, async (trx) => {
         await sql`select pg_advisory_xact_lock(hashtext(${`${user}/${input.display_name}`}))`.execute(
           trx,
         )
@@ -42,7 +43,7 @@ export const modelRepository = (db: Db, config: Config) => {
             internal_name: internalName(input.display_name, version),
             display_name: input.display_name,
             description: input.description ?? null,
-            model_url: input.model_url ?? null,
+            model_url: input.model_url || null,
             pipeline_steps: json(input.pipeline_steps),
             geoserver_push: json(input.geoserver_push),
             model_input_data_spec: json(input.model_input_data_spec),
@@ -105,6 +106,8 @@ export const modelRepository = (db: Db, config: Config) => {
             ([key, value]) =>
               value !== null && value !== undefined && !['version', 'latest'].includes(key),
           )
+          // An empty URL clears it; null would leave it.
+          .map(([key, value]) => [key, key === 'model_url' ? value || null : value])
           .map(([key, value]) => [key, typeof value === 'object' ? json(value) : value]),
       )
       return db

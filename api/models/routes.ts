@@ -1,6 +1,8 @@
 import { z } from 'zod'
-import { envelope, fail, paging, type Router, uuidParams } from '../routing.ts'
-import type { ModelRepository } from './repository.ts'
+import type { Config } from '../config.ts'
+import type { Db } from '../database.ts'
+import { envelope, fail, KEY_USED, paging, type Router, uuidParams } from '../routing.ts'
+import { modelRepository } from './repository.ts'
 import { deployInput, modelAnswer, modelInput } from './schema.ts'
 
 const tag = 'Models'
@@ -10,14 +12,17 @@ const NOT_FOUND = 'Model not found'
 const NO_EDIT = 'Missing permissions to edit this record.'
 
 /** `/v2/models`. @see contract.md 1.2 */
-export const modelRoutes = (router: Router, models: ModelRepository): void => {
+export const modelRoutes = (router: Router, db: Db, config: Config): void => {
+  const models = modelRepository(db, config)
   router.add(
     {
       ...{ method: 'post', path, tag, summary: 'Register a model by its metadata' },
       body: modelInput,
-      responses: { 201: 'The model' },
+      once: true,
+      responses: { 201: 'The model', ...KEY_USED },
     },
-    async ({ c, user, body }) => c.json(modelAnswer(await models.create(user, body)), 201),
+    async ({ c, db, user, body }) =>
+      c.json(modelAnswer(await modelRepository(db, config).create(user, body)), 201),
   )
   router.add(
     {
@@ -77,9 +82,11 @@ export const modelRoutes = (router: Router, models: ModelRepository): void => {
       params: uuidParams,
       body: deployInput,
       bodyOptional: true,
-      responses: { 200: 'The request was noted', 404: NOT_FOUND },
+      once: true,
+      responses: { 200: 'The request was noted', 404: NOT_FOUND, ...KEY_USED },
     },
-    async ({ c, user, params, body }) => {
+    async ({ c, db, user, params, body }) => {
+      const models = modelRepository(db, config)
       const row = await models.get(user, params.id)
       if (!row) return fail(404, NOT_FOUND)
       if (row.created_by !== user) return fail(404, NO_EDIT)

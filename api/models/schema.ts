@@ -17,7 +17,7 @@ const url = z
   .string()
   .max(2000)
   .transform((value, context) => {
-    if (value === '') return null
+    if (value === '') return ''
     if (URL.canParse(value) && /^https?:/i.test(value)) return new URL(value).href
     context.addIssue({ code: 'custom', message: 'model_url must be an http(s) URL' })
     return z.NEVER
@@ -29,7 +29,7 @@ const steps = z
     z.looseObject({
       process_id: z.string().min(1).max(50),
       step_number: z.coerce.number().int().min(0).max(1000),
-      status: z.string().max(20).optional(),
+      status: z.string().max(20).nullish(),
     }),
   )
   .refine((all) => new Set(all.map((step) => step.process_id)).size === all.length, {

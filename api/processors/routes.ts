@@ -4,7 +4,8 @@ import { z } from 'zod'
 import type { Config } from '../config.ts'
 import { type Database, type Db, json } from '../database.ts'
 import { HttpError, problemsOf } from '../errors.ts'
-import { type Ctx, envelope, fail, paging, type Router, uuidParams } from '../routing.ts'
+import { parseJson } from '../json.ts'
+import { type Ctx, envelope, fail, KEY_USED, paging, type Router, uuidParams } from '../routing.ts'
 import { LIFETIME, type Store } from '../storage/store.ts'
 import { wireTime } from '../time.ts'
 import { checkScript, scriptName } from './check.ts'
@@ -48,12 +49,11 @@ const missing = (field: string) => ({
 const readMetadata = (text: string): z.output<typeof metadata> => {
   let document: unknown
   try {
-    document = JSON.parse(text)
+    document = parseJson(text, 'generic_processor_metadata')
   } catch (error) {
+    if (error instanceof HttpError) throw error
     throw new HttpError(422, `generic_processor_metadata is not JSON: ${(error as Error).message}`)
   }
-  if (/\\u0000|\\ud[89a-f]/i.test(text))
-    throw new HttpError(422, 'generic_processor_metadata holds NUL or lone surrogates.')
   const parsed = metadata.safeParse(document)
   if (parsed.success) return parsed.data
   const problems = problemsOf(parsed.error, document, 'generic_processor_metadata')
@@ -91,18 +91,23 @@ export const processorRoutes = (
     {
       ...{ method: 'post', path, tag, summary: 'Upload a Python script' },
       multipart: { generic_processor_file: 'file', generic_processor_metadata: 'text' },
-      responses: { 201: 'The processor', 502: 'The object store did not take the file' },
+      once: true,
+      responses: {
+        ...KEY_USED,
+        201: 'The processor',
+        502: 'The object store did not take the file',
+      },
     },
-    async ({ c, user }) => {
+    async ({ c, db, user }) => {
       const { file, meta } = await readParts(c)
       const name = scriptName(file.name)
       const bytes = Buffer.from(await file.arrayBuffer())
-      checkScript(bytes)
+      const script = checkScript(bytes)
       const id = crypto.randomUUID()
       const file_path = `${id}/${name}`
       let status = 'FINISHED'
       try {
-        await store.put(processorKey(file_path), bytes)
+        await store.put(processorKey(file_path), script)
       } catch {
         status = 'FAILED'
       }
@@ -179,7 +184,9 @@ export const processorRoutes = (
         .where('created_by', '=', user)
         .where('deleted', '=', false)
         .executeTakeFirst()
-      return numUpdatedRows ? c.body(null, 204) : fail(404, NOT_FOUND)
+      if (numUpdatedRows) return c.body(null, 204)
+      const seen = await live(user).where('id', '=', params.id).executeTakeFirst()
+      return fail(404, seen ? 'Missing permissions to delete this record.' : NOT_FOUND)
     },
   )
 }

@@ -2,24 +2,61 @@ import { sql } from 'kysely'
 import { z } from 'zod'
 import type { Config } from '../config.ts'
 import type { Db } from '../database.ts'
-import { prepare } from '../inference/create.ts'
-import type { InferenceRepository } from '../inference/repository.ts'
-import { inferenceAnswer, type InferenceInput, tryOutInput } from '../inference/schema.ts'
-import type { ModelRepository } from '../models/repository.ts'
-import { envelope, fail, paging, type Router } from '../routing.ts'
+import { findTune, prepare } from '../inference/create.ts'
+import { inferenceRepository } from '../inference/repository.ts'
+import {
+  inferenceAnswer,
+  type InferenceInput,
+  tidyInference,
+  tryOutInput,
+  withoutNulls,
+} from '../inference/schema.ts'
+import { envelope, fail, KEY_USED, paging, type Router } from '../routing.ts'
 import { wireTime } from '../time.ts'
+import { visible } from '../visibility.ts'
 
 const tag = 'Tunes'
+const OPTIONS = [
+  'model_input_data_spec',
+  'data_connector_config',
+  'geoserver_push',
+  'post_processing',
+] as const
+
+const isFilled = (value: unknown): boolean => !!value && Object.keys(value).length > 0
+
+/** The tune's own options where the request has none: the tune goes before its sandbox model. */
+const optionsOf = (kept: Record<string, unknown>, given: Record<string, unknown>) =>
+  Object.fromEntries(
+    OPTIONS.filter((key) => !isFilled(given[key]) && isFilled(kept[key])).map((key) => [
+      key,
+      withoutNulls(kept[key]),
+    ]),
+  )
+
+const missingOf = (id: string): string =>
+  `Missing geoserver_push and model_input_data_spec in the train_options of ${id} tune. Please provide them in the request or update the tune.`
+
+/** What was tried stays with the tune of its owner, for the next try. @see contract.md 1.9 */
+const keepOptions = async (
+  db: Db,
+  tune: { id: string; train_options: Record<string, unknown> },
+  config: Record<string, unknown>,
+): Promise<void> => {
+  const tried = OPTIONS.filter((key) => isFilled(config[key])).map((key) => [key, config[key]])
+  const train_options = JSON.stringify({ ...tune.train_options, ...Object.fromEntries(tried) })
+  await db.updateTable('tune').set({ train_options }).where('id', '=', tune.id).execute()
+}
+
 const params = z.object({ tune_id: z.string().max(100) })
 
 /** What running a tune needs of `/v2/tunes`. @see contract.md 1.9 */
-export const tuneRoutes = (
-  router: Router,
-  deps: { db: Db; config: Config; models: ModelRepository; inferences: InferenceRepository },
-): void => {
-  const { db, config } = deps
+export const tuneRoutes = (router: Router, { db, config }: { db: Db; config: Config }): void => {
   const live = (user: string) =>
-    db.selectFrom('tune').selectAll().where('created_by', 'in', [user, config.DEFAULT_SYSTEM_USER])
+    db
+      .selectFrom('tune')
+      .selectAll()
+      .where(visible(user, config.DEFAULT_SYSTEM_USER, 'tune', 'tune'))
   const answer = ({ created_at, inference: _, ...row }: Record<string, any>) => ({
     ...row,
     created_at: wireTime(created_at),
@@ -55,19 +92,28 @@ export const tuneRoutes = (
       ...{ method: 'post', path: '/v2/tunes/:tune_id/try-out', tag, summary: 'Run a tune' },
       params,
       body: tryOutInput,
-      responses: { 200: 'The inference', 400: 'Options are missing', 404: 'Tune not found' },
+      tidy: tidyInference,
+      once: true,
+      responses: {
+        200: 'The inference',
+        400: 'Options are missing',
+        404: 'Tune not found',
+        ...KEY_USED,
+      },
     },
-    async ({ c, user, params, body }) => {
-      const tune = await live(user).where('id', '=', params.tune_id).executeTakeFirst()
+    async ({ c, db, user, params, body }) => {
+      const tune = await findTune({ db, config }, user, params.tune_id)
       if (!tune) return fail(404, 'Tune not found')
       const request = {
         ...body,
+        ...optionsOf(tune.train_options, body),
         model_id: null,
         model_display_name: 'geofm-sandbox-models',
         fine_tuning_id: tune.id,
       } as InferenceInput
-      const prepared = await prepare(deps, user, request)
-      return c.json(inferenceAnswer(await deps.inferences.create(user, prepared)))
+      const prepared = await prepare({ db, config }, user, request, missingOf(tune.id))
+      if (tune.created_by === user) await keepOptions(db, tune, prepared.config)
+      return c.json(inferenceAnswer(await inferenceRepository(db, config).create(user, prepared)))
     },
   )
 }
