@@ -5,25 +5,26 @@ import { z } from 'zod'
 import { INFERENCE_ENDS } from '../../pipelines/status.ts'
 import type { Config } from '../config.ts'
 import { type Db, json } from '../database.ts'
-import { type InferenceRepository, lockInference, reconcile } from '../inference/repository.ts'
-import { addLayers } from '../inference/layers.ts'
+import { inTransaction } from '../idempotency.ts'
+import type { InferenceRepository } from '../inference/repository.ts'
 import { inferenceAnswer } from '../inference/schema.ts'
 import type { Listener } from '../listener.ts'
 import { notify } from '../database.ts'
-import { type Ctx, envelope, fail, paging, type Router } from '../routing.ts'
+import { type Ctx, envelope, fail, KEY_USED, paging, type Router, uuid } from '../routing.ts'
 import { wireTime } from '../time.ts'
+import { applyEvent, toldAs } from './report.ts'
 
 const tag = 'Notifications'
 const text = z.string().max(100)
 const event = z.looseObject({
-  event_id: z.guid(),
+  event_id: uuid,
   detail_type: text,
   source: text,
   timestamp: z.iso.datetime({ offset: true, local: true }),
   detail: z.record(z.string(), z.unknown()),
-  inference_id: z.guid().nullish(),
+  inference_id: uuid.nullish(),
 })
-const byEvent = z.object({ event_id: z.guid() })
+const byEvent = z.object({ event_id: uuid })
 
 export interface StreamItem {
   readonly seq: string
@@ -112,14 +113,16 @@ export const notificationRoutes = (
         summary: 'Report an event (services only)',
       },
       body: event,
+      once: true,
       responses: {
         201: 'Noted',
         403: 'Not a service',
         404: 'No such inference',
+        ...KEY_USED,
         412: 'Event with empty details not processed.',
       },
     },
-    async ({ c, user, body }) => {
+    async ({ c, db, user, body }) => {
       if (!mayPost(c, user)) return fail(403, 'Only services may report events: X-Internal-Token.')
       if (Object.keys(body.detail).length === 0)
         return fail(412, 'Event with empty details not processed.')
@@ -132,19 +135,17 @@ export const notificationRoutes = (
         .executeTakeFirst()
       if (!known && body.source.includes('inference'))
         return fail(404, `Inference with event>(${id}) Not Found.`)
-      const row = await db.transaction().execute(async (trx) => {
-        if (known) await lockInference(trx, id)
-        if (known && body.detail_type === 'Inf:Task:LayerReady')
-          await addLayers(trx, id, body.detail)
-        if (known && body.detail_type === 'Inf:Task:Updated') await reconcile(trx, id, { system })
+      const told = toldAs(body)
+      const row = await inTransaction(db, async (trx) => {
+        if (known) await applyEvent(trx, id, body, system)
         await notify(trx, 'geodag_event', id)
         return trx
           .insertInto('notification')
           .values({
             event_id: body.event_id,
             inference_id: known ? id : null,
-            detail_type: body.detail_type,
-            detail: json(body.detail),
+            detail_type: told.detail_type,
+            detail: json(told.detail),
             source: body.source,
             timestamp: new Date(
               /Z|[+-]\d\d:?\d\d$/.test(body.timestamp) ? body.timestamp : `${body.timestamp}Z`,
@@ -213,6 +214,8 @@ export const notificationRoutes = (
     async ({ c, user, params }) => {
       if (!(await inferences.get(user, params.event_id)))
         return fail(404, `Inference with EventId (${params.event_id}) Not Found.`)
+      // HEAD reads no body: a stream would wait for ever for its reader.
+      if (c.req.method === 'HEAD') return c.body(null, 200, { 'Content-Type': 'text/event-stream' })
       const last = c.req.header('last-event-id') ?? '0'
       const from = /^\d{1,18}$/.test(last) ? last : '0'
       return streamSSE(c, async (stream) => {

@@ -18,7 +18,9 @@ export const webSocketRoute = (
   api.get(
     '/ws/inference/:id',
     async (c, next) => {
-      const id = c.req.param('id')
+      const id = c.req.param('id').toLowerCase()
+      if (c.req.header('upgrade')?.toLowerCase() !== 'websocket')
+        throw new HttpError(426, 'Connect by WebSocket.')
       const identity = await authenticate(c, {})
       const seen = z.guid().safeParse(id).success && (await deps.inferences.get(identity.email, id))
       if (!seen) throw new HttpError(404, NOT_FOUND.replace('%', id))
@@ -31,7 +33,8 @@ export const webSocketRoute = (
         onOpen: (_event, socket) => {
           void (async () => {
             const { email } = c.get('identity')
-            for await (const item of deps.events(email, c.req.param('id')!, '0', abort.signal)) {
+            const id = c.req.param('id')!.toLowerCase()
+            for await (const item of deps.events(email, id, '0', abort.signal)) {
               if (item === null) continue
               const { seq: _, ...message } = item
               socket.send(JSON.stringify(message))
