@@ -2,13 +2,33 @@ import { z } from 'zod'
 
 export const STAC_URL = 'https://earth-search.aws.element84.com/v1/search'
 const DAY = 86_400_000
+/** Of boxes times dates: each is up to four searches. */
+const MOST_SEARCHES = 50
+const SEARCH_MS = 20_000
+const ALL_MS = 60_000
 
-export const adviceInput = z.looseObject({
+const isDay = (text: string): boolean =>
+  text.split('_').every((part) => !Number.isNaN(Date.parse(part)))
+
+/** The box around a polygon, GeoJSON (also as text) or WKT; undefined where there is none. */
+export const envelopeOf = (polygon: unknown): number[] | undefined => {
+  const text = typeof polygon === 'string' ? polygon : JSON.stringify(polygon)
+  const pairs = [...text.matchAll(/(-?\d+(?:\.\d+)?)[\s,]+(-?\d+(?:\.\d+)?)/g)]
+  const points = pairs.map(([, x, y]) => [Number(x), Number(y)] as const)
+  if (points.length < 3) return undefined
+  const [lons, lats] = [points.map(([x]) => x), points.map(([, y]) => y)]
+  const least = (all: number[]) => all.reduce((a, b) => Math.min(a, b))
+  const most = (all: number[]) => all.reduce((a, b) => Math.max(a, b))
+  return [least(lons), least(lats), most(lons), most(lats)]
+}
+
+const adviceFields = z.looseObject({
   collections: z.array(z.string()).min(1),
   dates: z.array(
     z
       .string()
-      .regex(/^\d{4}-\d{2}-\d{2}(_\d{4}-\d{2}-\d{2})?$/, 'YYYY-MM-DD or YYYY-MM-DD_YYYY-MM-DD'),
+      .regex(/^\d{4}-\d{2}-\d{2}(_\d{4}-\d{2}-\d{2})?$/, 'YYYY-MM-DD or YYYY-MM-DD_YYYY-MM-DD')
+      .refine(isDay, 'YYYY-MM-DD or YYYY-MM-DD_YYYY-MM-DD: no such day'),
   ),
   bbox: z.array(z.tuple([z.number(), z.number(), z.number(), z.number()])).nullish(),
   area_polygon: z.unknown().optional(),
@@ -16,6 +36,14 @@ export const adviceInput = z.looseObject({
   pre_days: z.number().int().min(0).max(60).nullish(),
   post_days: z.number().int().min(0).max(60).nullish(),
 })
+export const adviceInput = adviceFields
+  .refine(({ bbox, dates }) => (bbox?.length ?? 1) * dates.length <= MOST_SEARCHES, {
+    message: `at most ${MOST_SEARCHES} searches in one request: fewer boxes or dates`,
+  })
+  .refine(({ bbox, area_polygon }) => bbox?.length || !area_polygon || envelopeOf(area_polygon), {
+    message: 'area_polygon must be GeoJSON or WKT of a polygon',
+    path: ['area_polygon'],
+  })
 export type AdviceInput = z.output<typeof adviceInput>
 
 const item = z.looseObject({
@@ -33,6 +61,7 @@ const search = async (
   bbox: number[],
   [from, to]: [number, number],
   maxcc: number,
+  abort: AbortSignal,
 ): Promise<Item[]> => {
   const answer = await fetch(url, {
     method: 'POST',
@@ -43,7 +72,7 @@ const search = async (
       datetime: `${day(from)}T00:00:00Z/${day(to)}T23:59:59Z`,
       limit: 200,
     }),
-    signal: AbortSignal.timeout(20_000),
+    signal: AbortSignal.any([abort, AbortSignal.timeout(SEARCH_MS)]),
   })
   if (!answer.ok) throw new Error(`the catalogue answers ${answer.status}`)
   const { features } = z.object({ features: z.array(item) }).parse(await answer.json())
@@ -56,12 +85,21 @@ const search = async (
 export const advise = async (url: string, input: AdviceInput): Promise<unknown[]> => {
   const { collections, maxcc } = input
   const results: unknown[] = []
-  for (const bbox of input.bbox ?? [])
+  const abort = AbortSignal.timeout(ALL_MS)
+  const around = envelopeOf(input.area_polygon ?? '')
+  for (const bbox of input.bbox?.length ? input.bbox : around ? [around] : [])
     for (const date of input.dates) {
       const [first, last = first] = date.split('_').map((text) => Date.parse(text!))
-      const around = (before: number, after: number) =>
-        search(url, collections, bbox, [first! - before * DAY, last! + after * DAY], maxcc ?? 100)
-      const found = await around(input.pre_days ?? 1, input.post_days ?? 1)
+      const near = (before: number, after: number) =>
+        search(
+          url,
+          collections,
+          bbox,
+          [first! - before * DAY, last! + after * DAY],
+          maxcc ?? 100,
+          abort,
+        )
+      const found = await near(input.pre_days ?? 1, input.post_days ?? 1)
       if (found.length) {
         const unique_dates = [
           ...new Set(found.map((one) => one.properties.datetime.slice(0, 10))),
@@ -78,9 +116,9 @@ export const advise = async (url: string, input: AdviceInput): Promise<unknown[]
       }
       const gaps: number[] = []
       for (const days of [7, 14, 28]) {
-        const near = await around(days, days)
+        const scenes = await near(days, days)
         gaps.push(
-          ...near.map((one) => Math.round((Date.parse(one.properties.datetime) - first!) / DAY)),
+          ...scenes.map((one) => Math.round((Date.parse(one.properties.datetime) - first!) / DAY)),
         )
         if (gaps.length) break
       }

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
-import { advise } from './advice.ts'
+import { advise, adviceInput, envelopeOf } from './advice.ts'
 import { catalogue, findSource } from './catalogue.ts'
 
 test('ten sources, each found by its pair, ids unique', () => {
@@ -40,4 +40,22 @@ test('advice: days below the cloud cover, and the nearest day where there is non
   expect(none.unique_dates).toEqual([])
   expect(none.message).toContain('Bef_Days: 10')
   server.close()
+})
+
+test.each([
+  ['POLYGON((1 2, 3 2, 3 -4.5, 1 2))', [1, -4.5, 3, 2]],
+  ['{"type":"Polygon","coordinates":[[[1,2],[3,2],[3,4],[1,2]]]}', [1, 2, 3, 4]],
+  ['nowhere', undefined],
+])('the box of %s', (polygon, box) => {
+  expect(envelopeOf(polygon)).toEqual(box)
+})
+
+test('a request for more searches than a server should wait for is refused', () => {
+  const collections = ['sentinel-2-l2a']
+  const asked = (dates: string[], more: object = {}) =>
+    adviceInput.safeParse({ collections, dates, bbox: [[0, 0, 1, 1]], ...more }).success
+  expect(asked(['2024-01-01'])).toBe(true)
+  expect(asked(['2024-13-01'])).toBe(false)
+  expect(asked(Array<string>(51).fill('2024-01-01'))).toBe(false)
+  expect(asked(['2024-01-01'], { bbox: null, area_polygon: 'nowhere' })).toBe(false)
 })

@@ -7,6 +7,8 @@ import { catalogue } from './catalogue.ts'
 
 const tag = 'Data'
 const params = z.object({ connector: z.string().max(100) })
+/** The seed's own, whose dot stands for any character; of those only what needs no care in a URL. */
+const OBJECT_NAME = /^[a-zA-Z0-9-_]+[a-zA-Z0-9-_.][a-z]+$/
 const advice = '/v2/data-advice/:connector'
 
 /** `/v2/data-sources`, `/v2/data-advice`, `/v2/file-share`. @see contract.md 1.6 */
@@ -90,11 +92,7 @@ export const dataRoutes = (
         summary: 'URLs to upload and to share a file',
       },
       query: z.object({
-        object_name: z
-          .string()
-          .min(6)
-          .max(60)
-          .regex(/^[a-zA-Z0-9-_]+\.[a-z]+$/, 'a name such as scene.tif'),
+        object_name: z.string().min(6).max(60).regex(OBJECT_NAME, 'a name such as scene.tif'),
       }),
       responses: { 200: 'URLs' },
     },
