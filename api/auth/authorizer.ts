@@ -11,6 +11,9 @@ const NONE = 'Provide a valid Authorization or X-Api-Key header.'
 const BAD_KEY = 'x-api-key provided is invalid or inactive.'
 const BAD_TOKEN = 'Authorization token is invalid or expired.'
 
+/** What the columns of owners take. */
+const EMAIL = /^(?=.{3,150}$)[^\s@\0]+@[^\s@\0]+$/
+
 const proxiesOf = (entries: string[]): BlockList => {
   const list = new BlockList()
   for (const entry of entries) {
@@ -50,7 +53,8 @@ export const authorizer = (config: Config, db: Db): ((c: Ctx) => Promise<Identit
         algorithms: ['RS256', 'RS384', 'RS512', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA'],
         requiredClaims: ['exp'],
       })
-      if (typeof payload.email !== 'string') throw new Error('no email')
+      if (typeof payload.email !== 'string' || !EMAIL.test(payload.email))
+        throw new Error('no email')
       return payload.email
     } catch {
       throw new HttpError(401, BAD_TOKEN)
@@ -70,6 +74,7 @@ export const authorizer = (config: Config, db: Db): ((c: Ctx) => Promise<Identit
       isIP(address) &&
       proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
     ) {
+      if (!EMAIL.test(forwarded)) throw new HttpError(401, BAD_TOKEN)
       await seen(forwarded)
       return { email: forwarded, by: 'proxy' }
     }

@@ -1,13 +1,13 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
 import type { Db } from '../database.ts'
-import { fail, type Router } from '../routing.ts'
+import { fail, type Router, uuid } from '../routing.ts'
 import { zonelessTime } from '../time.ts'
 import { createKey } from './keys.ts'
 
 const tag = 'API keys'
 const path = '/v2/auth/api-keys'
-const byId = z.object({ apikey_id: z.guid() })
+const byId = z.object({ apikey_id: uuid })
 const NOT_FOUND = 'APIKey not found'
 
 interface Row {
@@ -46,6 +46,7 @@ export const keyRoutes = (router: Router, db: Db): void => {
       bodyOptional: true,
       responses: { 200: 'The key, shown once', 412: 'Two keys exist' },
     },
+    // Without `once`: its answer holds a secret, and answers of keys are kept.
     async ({ c, user }) => {
       const key = await createKey(db, user)
       if (!key)

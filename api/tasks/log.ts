@@ -27,7 +27,11 @@ export const logIsSigned = (key: string, path: string, expires: string, given: s
 
 /** The last `lines` of a text; all of it without a number. */
 export const tail = (text: string, lines: number | undefined): string =>
-  lines === undefined ? text : text.replace(/\n$/, '').split('\n').slice(-lines).join('\n') + '\n'
+  lines === undefined
+    ? text
+    : lines === 0
+      ? ''
+      : text.replace(/\n$/, '').split('\n').slice(-lines).join('\n') + '\n'
 
 /** Reads step logs: live rows while the step runs, the object when it has ended. */
 export const logReader = (db: Db, store: Store, listener: Listener) => {

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Config } from '../config.ts'
 import type { Db } from '../database.ts'
 import type { InferenceRepository } from '../inference/repository.ts'
-import { type Ctx, fail, type Router } from '../routing.ts'
+import { type Ctx, fail, type Router, wholeText } from '../routing.ts'
 import type { TaskRow } from '../runs/record.ts'
 import { LIFETIME, type Store } from '../storage/store.ts'
 import { logIsSigned, type LogReader, signLog, tail } from './log.ts'
@@ -12,11 +12,10 @@ const tag = 'Tasks'
 const params = z.object({ task_id: z.string().max(100) })
 const logParams = z.object({ task_id: z.string().max(100), step_id: z.string().max(50) })
 const NOT_FOUND = 'Task not found'
-const lines = z
-  .string()
-  .regex(/^\d{1,9}$/, 'Input should be a valid integer')
-  .transform(Number)
-  .optional()
+/** A step's name is the user's: what it holds must not end the path. */
+const contentPath = (task: string, step: string): string =>
+  `/v2/tasks/${task}/logs/${encodeURIComponent(step)}/content`
+const lines = wholeText.optional()
 
 /** `/v2/tasks`. @see contract.md 1.4 */
 export const taskRoutes = (
@@ -111,7 +110,7 @@ export const taskRoutes = (
           msg: `Log file not found for step ${params.step_id}. Task may still be initializing.`,
           status,
         })
-      const path = `/v2/tasks/${task.task_id}/logs/${step.process_id}/content`
+      const path = contentPath(task.task_id, step.process_id)
       const url = signLog(config.signingKey, deps.publicUrl(), path, LIFETIME.log)
       const tailed = query.tail_lines === undefined ? '' : `&tail_lines=${query.tail_lines}`
       return c.json({
@@ -139,7 +138,7 @@ export const taskRoutes = (
       contentType: 'text/plain',
     },
     async ({ c, params, query }) => {
-      const path = `/v2/tasks/${params.task_id}/logs/${params.step_id}/content`
+      const path = contentPath(params.task_id, params.step_id)
       if (!logIsSigned(config.signingKey, path, query.expires, query.signature))
         return fail(403, 'The signature of this URL is wrong or has expired: ask for a new URL.')
       return content(c, params, query)
@@ -156,6 +155,8 @@ export const taskRoutes = (
     c.header('X-Content-Type-Options', 'nosniff')
     const status = await logs.stepStatus(task_id, step_id)
     if (!status) return fail(404, NOT_FOUND)
+    // HEAD reads no body: a stream would wait for ever for its reader.
+    if (c.req.method === 'HEAD') return c.body(null)
     if (['true', 'True', '1'].includes(query.follow ?? '') && ['READY', 'RUNNING'].includes(status))
       return stream(c, async (out) => {
         const abort = new AbortController()
