@@ -1,0 +1,84 @@
+"""Runs the raster programs as the steps do, one process each: `python -m pytest steps` in an environment
+with `containers/raster/requirements.txt` and pytest.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import numpy
+import pytest
+import rasterio
+from rasterio.transform import from_origin
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NORTH_UP = from_origin(500000, 4500000, 10, 10)
+
+
+class Ran:
+    """What a program left."""
+
+    def __init__(self, folder, result: dict, log: str, output: str) -> None:
+        self.folder, self.result, self.log, self.output = folder, result, log, output
+        self.error = result["error"] or {"code": None, "message": ""}
+
+    def path(self, key: str) -> str:
+        return str(self.folder / self.result["artifacts"][key])
+
+    def pixels(self, key: str) -> numpy.ndarray:
+        with rasterio.open(self.path(key)) as raster:
+            return raster.read()
+
+
+class Room:
+    """An /in and an /out, and programs to run between them."""
+
+    def __init__(self, folder) -> None:
+        self.inputs, self.folder = folder / "in", folder
+        self.inputs.mkdir()
+        self.artifacts: dict = {}
+
+    def tif(self, name: str, array: numpy.ndarray, **profile):
+        """Writes [band, row, column] to /in."""
+        profile = {"crs": "EPSG:32630", "transform": NORTH_UP, **profile}
+        count, height, width = array.shape
+        with rasterio.open(
+            self.inputs / name, "w", driver="GTiff", count=count, height=height, width=width, dtype=array.dtype, **profile
+        ) as raster:
+            raster.write(array)
+        return self.inputs / name
+
+    def run(self, step: str, parameters: dict, timeout: int = 60) -> Ran:
+        """Runs a step; what it made is in /in for the next, as the pipeline does it."""
+        out = self.folder / f"{step}-{time.monotonic_ns()}"
+        document = self.folder / "parameters.json"
+        document.write_text(json.dumps({"parameters": parameters, "artifacts": self.artifacts}))
+        env = {**os.environ, "PYTHONPATH": os.path.join(HERE, "../containers/raster"), "PYTHONDONTWRITEBYTECODE": "1"}
+        main = os.path.join(HERE, step, "program/main.py")
+        done = subprocess.run(
+            [sys.executable, main, document, self.inputs, out], env=env, timeout=timeout, capture_output=True, text=True, check=True
+        )
+        result, log = json.loads((out / "result.json").read_text()), (out / "log.txt").read_text()
+        if result["status"] == "FINISHED":
+            self.artifacts |= result["artifacts"]
+            for path in out.iterdir():
+                if path.name not in ("result.json", "log.txt"):
+                    os.replace(path, self.inputs / path.name)
+            return Ran(self.inputs, result, log, done.stderr)
+        return Ran(out, result, log, done.stderr)
+
+    def fetch(self, file: str, bands: int = 1, scaling_factor: float = 1, **more) -> Ran:
+        """url-connector over a file of /in."""
+        named = [{"index": i, "band_name": f"B{i}", "scaling_factor": scaling_factor} for i in range(bands)]
+        parameters = {
+            "file": file, "date": "2024-08-12", "bands": named, "require_crs": False,
+            "max_bytes": 4_000_000_000, "allow_private_hosts": False,
+        }
+        return self.run("url-connector", {**parameters, **more})
+
+
+@pytest.fixture
+def room(tmp_path) -> Room:
+    return Room(tmp_path)

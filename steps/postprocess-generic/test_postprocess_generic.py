@@ -1,0 +1,144 @@
+"""Layers, picture, archive and Item of a task of a few pixels."""
+
+import json
+import zipfile
+
+import numpy
+import pytest
+import rasterio
+from rasterio.transform import Affine, from_origin
+
+PARAMETERS = {"rgb": [2, 1, 0], "masks": {}, "mask_band": None, "colors": {"1": {"rgb": [0, 0, 255], "opacity": 1}}}
+DATED = "2024-08-12_scene"
+
+
+def task(room, scene=None, prediction=None, stem: str = DATED, predicted: dict | None = None, **profile):
+    """A task of a scene and its prediction, as the earlier steps leave it."""
+    scene = numpy.full((4, 6, 7), 5, "uint16") if scene is None else scene
+    prediction = (numpy.arange(42).reshape(1, 6, 7) % 3 - 1).astype("int16") if prediction is None else prediction
+    room.tif(f"{stem}.tif", scene, **profile)
+    room.tif(f"{stem}_imputed_pred.tif", prediction, **{**profile, "nodata": -1, **(predicted or {})})
+    room.artifacts = {"original_input_image": f"{stem}.tif", "model_output_image": f"{stem}_imputed_pred.tif"}
+    return prediction
+
+
+def post(room, **parameters):
+    return room.run("postprocess-generic", {**PARAMETERS, **parameters})
+
+
+def test_masks_lie_over_the_prediction_cloud_last(room):
+    scene = numpy.full((4, 1200, 40), 4, "uint16")
+    scene[3, 3, :], scene[3, 4, :], scene[3, 1100, :] = 9, 6, 11
+    prediction = numpy.ones((1, 1200, 40), "int16")
+    prediction[0, 0, 0] = -1
+    task(room, scene, prediction)
+    masks = dict.fromkeys(("cloud_masking", "snow_ice_masking", "permanent_water_masking"), True)
+    ran = post(room, masks=masks, mask_band={"index": 3, "encoding": "sentinel2_scl"})
+    assert ran.result["details"] == {"cloud_masking": 40, "snow_ice_masking": 40, "permanent_water_masking": 40}
+    made = ran.pixels("model_output_image_masked")[0]
+    assert [made[row, 1] for row in (2, 3, 4, 1100, 1199)] == [1, 999, 997, 998, 1] and made[0, 0] == -9999
+
+
+def test_rgb_is_the_scene_with_its_nodata_named(room):
+    scene = numpy.arange(4 * 42, dtype="uint16").reshape(4, 6, 7)
+    scene[:, 0, 0] = 0
+    task(room, scene, nodata=0)
+    wanted = scene[[2, 1, 0]].astype("float32")
+    wanted[:, 0, 0] = -9999
+    assert numpy.array_equal(post(room).pixels("model_input_original_image_rgb"), wanted)
+
+
+def test_the_archive_is_flat_stored_and_the_same_each_time(room):
+    task(room)
+    first = post(room)
+    content = open(first.path("archive"), "rb").read()
+    with zipfile.ZipFile(first.path("archive")) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == [f"{DATED}.tif", f"{DATED}_imputed_pred.tif", f"{DATED}_rgb.tif"]
+        assert all(entry.compress_type == zipfile.ZIP_STORED and entry.date_time[0] == 1980 for entry in archive.infolist())
+    item = open(first.path("item"), "rb").read()
+    second = post(room)
+    assert open(second.path("archive"), "rb").read() == content and open(second.path("item"), "rb").read() == item
+
+
+def test_a_large_prediction_makes_a_small_picture(room):
+    task(room, numpy.full((4, 300, 2500), 5, "uint16"), numpy.ones((1, 300, 2500), "uint8"), predicted={"nodata": None})
+    from PIL import Image
+    with Image.open(post(room).path("preview")) as picture:
+        assert picture.size == (834 * 2 + 8, 100)
+
+
+def test_a_million_classes_do_not_hang(room):
+    task(room, numpy.full((4, 1000, 1000), 5, "uint16"), numpy.arange(1000000, dtype="int32").reshape(1, 1000, 1000))
+    assert post(room).result["status"] == "FINISHED"
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint32", "float64", "int8"])
+def test_predictions_of_any_type(room, dtype):
+    task(room, prediction=numpy.ones((1, 6, 7), dtype), predicted={"nodata": None})
+    assert post(room).result["status"] == "FINISHED"
+
+
+def test_a_prediction_that_a_processor_spoilt_is_named(room):
+    task(room)
+    path = room.inputs / f"{DATED}_imputed_pred.tif"
+    content = path.read_bytes()
+    for spoilt in (b"", b"<html>", content[: len(content) - 60]):
+        path.write_bytes(spoilt)
+        ran = post(room)
+        assert ran.error["code"] == "prediction.not_raster" and path.name in ran.error["message"] and "Traceback" not in ran.log
+    task(room, prediction=numpy.ones((1, 6, 7), "complex64"), predicted={"nodata": None})
+    assert post(room).error["code"] == "prediction.complex"
+    task(room, prediction=numpy.ones((1, 5, 5), "int16"))
+    ran = post(room, masks={"cloud_masking": True}, mask_band={"index": 3, "encoding": "hls_fmask"})
+    assert ran.error["code"] == "postprocess.shape"
+
+
+def item_of(room) -> dict:
+    with open(post(room).path("item"), encoding="utf-8") as file:
+        return json.load(file, parse_constant=lambda word: pytest.fail(word))
+
+
+def test_the_item_says_what_where_and_when_and_nothing_of_the_run(room):
+    task(room, predicted={"tiled": True})
+    item = item_of(room)
+    assert (item["stac_version"], item["id"]) == ("1.1.0", DATED)
+    assert item["properties"] == {
+        "datetime": "2024-08-12T00:00:00Z", "proj:code": "EPSG:32630", "proj:shape": [6, 7],
+        "proj:transform": [10, 0, 500000, 0, -10, 4500000],
+    }
+    ring = item["geometry"]["coordinates"][0]
+    assert ring[0] == ring[-1] and len(ring) == 5
+    assert sum((b[0] - a[0]) * (b[1] + a[1]) for a, b in zip(ring, ring[1:])) < 0  # counterclockwise
+    west, south, east, north = item["bbox"]
+    assert -3.001 < west < east < -2.99 and 40.6 < south < north < 40.7
+    assert item["assets"]["prediction"]["bands"] == [{"name": "band 1", "data_type": "int16", "nodata": -1}]
+    assert item["assets"]["rgb"]["type"] == "image/tiff; application=geotiff; profile=cloud-optimized"
+    assert item["assets"]["rgb"]["roles"] == ["visual", "overview"] and item["assets"]["thumbnail"]["roles"] == ["thumbnail"]
+    assert all(asset["href"].startswith("./") and (room.inputs / asset["href"]).exists() for asset in item["assets"].values())
+
+
+def test_an_item_without_crs_has_no_geometry(room):
+    task(room, crs=None)
+    item = item_of(room)
+    assert item["geometry"] is None and "bbox" not in item and item["properties"]["proj:code"] is None
+
+
+@pytest.mark.parametrize("stem", ["scene", "scene_2024-13-45"])
+def test_no_item_without_a_date_and_the_log_says_so(room, stem):
+    task(room, stem=stem)
+    ran = post(room)
+    assert "item" not in ran.result["artifacts"] and "no STAC Item" in ran.log
+
+
+def test_an_item_across_the_antimeridian_and_one_of_a_south_up_raster(room):
+    task(room, crs="EPSG:32601", transform=from_origin(200000, 6000000, 60000, 60000))
+    geometry = item_of(room)["geometry"]
+    assert geometry["type"] == "MultiPolygon" and len(geometry["coordinates"]) == 2
+    task(room, transform=Affine(10, 0, 5e5, 0, 10, 45e5))
+    assert item_of(room)["geometry"]["type"] == "Polygon"
+
+
+def test_nodata_that_is_no_number_is_a_word(room):
+    task(room, prediction=numpy.ones((1, 6, 7), "float32"), predicted={"nodata": float("nan")})
+    assert item_of(room)["assets"]["prediction"]["bands"][0]["nodata"] == "nan"
