@@ -50,6 +50,7 @@ const environment = z.object({
   RUNNER_CONCURRENCY: count(2),
   LEASE_SECONDS: count(15),
   STEP_TIMEOUT_SECONDS: count(3600),
+  ENGINE_TIMEOUT_SECONDS: count(60),
   MAX_ATTEMPTS: count(3),
   RETRY_SECONDS: z.coerce.number().positive().default(5),
 })

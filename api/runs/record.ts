@@ -10,6 +10,9 @@ export type TaskRow = Selectable<TaskTable>
 /** Another runner holds the task, or it was cancelled: what this one does no longer counts. */
 export class LostLease extends Error {}
 
+/** Between two looks whether an engine answers again. */
+const POSTPONED_SECONDS = 10
+
 export interface StepFailure {
   readonly code: string
   readonly message: string
@@ -82,6 +85,7 @@ export const recorder = (
       layers?: Record<string, unknown>
       message?: string
       retryIn?: number
+      uncounted?: boolean
       then?: (trx: Db) => Promise<void>
     } = {},
   ): Promise<WireStep[]> =>
@@ -104,6 +108,7 @@ export const recorder = (
             ...(more.retryIn === undefined
               ? {}
               : { not_before: sql<Date>`now() + make_interval(secs => ${more.retryIn})` }),
+            ...(more.uncounted ? { attempt: sql<number>`greatest(attempt - 1, 0)` } : {}),
             updated_at: sql`now()`,
           })
           .executeTakeFirst()
@@ -151,6 +156,13 @@ export const recorder = (
     await publish(trx, task.inference_id, 'Inf:Task:Failed', detail, system)
   }
 
+  /** A step without what an earlier try said of it. */
+  const fresh = (step: WireStep): WireStep => {
+    if (step.status !== 'RUNNING') return step
+    const { error: _, message: __, ...rest } = step
+    return rest as WireStep
+  }
+
   const at = (steps: WireStep[], number: number, values: Partial<WireStep>): WireStep[] =>
     steps.map((step) => (step.step_number === number ? { ...step, ...values } : step))
 
@@ -162,9 +174,7 @@ export const recorder = (
       change(
         task,
         (steps) =>
-          at(steps, number, { status: 'RUNNING', start_time: stepTime(new Date()) }).map(
-            ({ error: _, ...step }) => (step.step_number === number ? step : { ...step }),
-          ) as WireStep[],
+          at(steps, number, { status: 'RUNNING', start_time: stepTime(new Date()) }).map(fresh),
         { message },
       ),
     finished: (
@@ -208,6 +218,12 @@ export const recorder = (
       })
       return true
     },
+    /** Waits for an engine, for as long as it takes: nothing was tried, so no try is counted. */
+    postpone: (task: TaskRow, number: number, why: string) =>
+      change(task, (steps) => at(steps, number, { message: `waiting: ${why}` }), {
+        retryIn: POSTPONED_SECONDS,
+        uncounted: true,
+      }),
     /** Gives the task back unharmed, for a runner that drains. */
     release: async (task: TaskRow): Promise<void> => {
       await held(db, task)

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Client, connect, type Directory } from '@dagger.io/dagger'
+import type { Client, Directory } from '@dagger.io/dagger'
 import { composeTask, type StepEnd, TRANSIENT } from '../../pipelines/compose.ts'
 import type { StepReport } from '../../pipelines/manifest.ts'
 import type { PlannedStep } from '../../pipelines/plan.ts'
@@ -13,6 +13,7 @@ import { logKey } from '../tasks/log.ts'
 import { LiveLog } from './live-log.ts'
 import { geoserverOf, type TaskConfig } from './plan-task.ts'
 import { LostLease, type Recorder, type StepFailure, type TaskRow } from './record.ts'
+import { EngineAway, inSession } from './session.ts'
 
 const root = new URL('../..', import.meta.url).pathname
 const EFFECT = 'push-to-geoserver'
@@ -200,31 +201,6 @@ class Try {
   }
 }
 
-const inSession = (
-  log: LiveLog,
-  signal: AbortSignal,
-  work: (dag: Client) => Promise<void>,
-): Promise<void> => {
-  let failure: unknown
-  const stopped = new Promise<never>((_, reject) => {
-    const stop = () => reject(signal.reason)
-    if (signal.aborted) stop()
-    else signal.addEventListener('abort', stop, { once: true })
-  })
-  stopped.catch(() => undefined)
-  return connect(
-    // Leaving the callback closes the session: the engine ends its containers.
-    async (dag) => {
-      await Promise.race([work(dag), stopped]).catch((error) => {
-        failure = error
-      })
-    },
-    { LogOutput: log },
-  ).then(() => {
-    if (failure) throw failure
-  })
-}
-
 /** Runs a claimed task to its end, or to the point where another try is due. */
 export const runTask = async (deps: RunDeps, row: TaskRow, outer: AbortSignal): Promise<void> => {
   const planned = row.config as unknown as TaskConfig
@@ -236,7 +212,7 @@ export const runTask = async (deps: RunDeps, row: TaskRow, outer: AbortSignal): 
   try {
     if (planned.fetch)
       await fetchScene(deps.store, planned.fetch, join(scratch, planned.task.source))
-    await inSession(log, signal, async (dag) => {
+    await inSession(log, signal, deps.config.ENGINE_TIMEOUT_SECONDS, async (dag) => {
       const env = environment(dag, deps.config, `${row.inference_id}/${row.task_id}`)
       const inputs = planned.fetch ? dag.host().directory(scratch) : dag.directory()
       await composeTask(env, planned.task, inputs, new Date().toISOString(), tried)
@@ -244,6 +220,10 @@ export const runTask = async (deps: RunDeps, row: TaskRow, outer: AbortSignal): 
   } catch (error) {
     if (outer.aborted) throw outer.reason
     if (error instanceof LostLease) throw error
+    if (error instanceof EngineAway) {
+      console.error(`task ${row.task_id}: ${error.message}; it waits`)
+      return void (await deps.recorder.postpone(row, tried.current, error.message))
+    }
     const failure =
       error instanceof StepEnded
         ? error.failure

@@ -225,6 +225,47 @@ test('a failure is told: on the inference, the step, its log and its event', asy
   await one.end('SIGTERM')
 })
 
+test('without an engine a task waits and says so; with one it runs, no try counted', async () => {
+  const lost = await service.launch('runner', {
+    PUBLIC_URL: api.url,
+    ENGINE_TIMEOUT_SECONDS: '2',
+    _EXPERIMENTAL_DAGGER_RUNNER_HOST: 'unix:///tmp/geodag-no-engine.sock',
+  })
+  const id = await submit()
+  const task = async () => (await client.tasks(id))[0]
+  await client.until(id, () => /no Dagger engine answers in 2 s/.test(lost.output))
+  await sleep(500)
+  expect((await task()).pipeline_steps[0]).toMatchObject({
+    status: 'READY',
+    message: 'waiting: no Dagger engine answers in 2 s',
+  })
+  expect((await client.get(`/v2/inference/${id}`)).body.inference_output).toBeNull()
+  expect(await lost.end('SIGTERM')).toBe(0)
+  const found = await runner()
+  expect((await client.ended(id)).inference.status).toBe('COMPLETED')
+  expect((await task()).pipeline_steps[0].message).toBeUndefined()
+  const { attempt } = await service.db
+    .selectFrom('inf_task')
+    .select('attempt')
+    .where('task_id', '=', `${id}-task_0`)
+    .executeTakeFirstOrThrow()
+  expect(attempt).toBe(1)
+  await found.end('SIGTERM')
+})
+
+test('a step that takes too long is stopped by name, its container with it', async () => {
+  const one = await service.launch('runner', { PUBLIC_URL: api.url, STEP_TIMEOUT_SECONDS: '4' })
+  const { body: processor } = await client.processor(slow(120), 'late_sleeper.py')
+  const id = await submit({ generic_processor_id: processor.id })
+  const { inference } = await client.ended(id)
+  expect(inference.status).toBe('FAILED')
+  expect(inference.inference_output.errors).toMatchObject([
+    { code: 'step.timeout', step: 'generic-python-processor' },
+  ])
+  expect(sleepers('late_sleeper.py')).toEqual([])
+  await one.end('SIGTERM')
+})
+
 test('50 tasks, and Postgres restarted under them: all listed, counts add up at every look', async () => {
   const one = await runner()
   const urls = await Promise.all(
