@@ -89,9 +89,9 @@ def read(dataset, bands, window=None, kind: str = "source", shape=None) -> numpy
 
 
 def windows(dataset, bands: int):
-    """Windows that cover the dataset, top to bottom: whole blocks, about ``WINDOW_BYTES`` of ``bands`` bands."""
+    """Windows that cover the dataset, top to bottom: whole blocks, about ``WINDOW_BYTES`` of ``bands`` bands of float32."""
     high, wide = dataset.block_shapes[0]
-    pixel = bands * numpy.dtype(dataset.dtypes[0]).itemsize
+    pixel = bands * max(4, numpy.dtype(dataset.dtypes[0]).itemsize)
     rows, columns = -(-512 // high) * high, dataset.width
     if wide < dataset.width:
         columns = max(wide, WINDOW_BYTES // (rows * pixel) // wide * wide)

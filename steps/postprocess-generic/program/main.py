@@ -34,7 +34,7 @@ def write_rgb(job, scene, stem: str) -> str | None:
         raise StepError("source.too_few_bands", f"RGB_band names band index {max(index)}, the scene has {scene.count}")
     path = job.write("model_input_original_image_rgb", f"{stem}_rgb.tif")
     with cog(path, scene, 3, "float32", NODATA, ["red", "green", "blue"]) as target:
-        for window in windows(scene, scene.count):
+        for window in windows(scene, 3):
             rgb = read(scene, [i + 1 for i in index], window).astype("float32")
             if scene.nodata is not None:
                 rgb[:, numpy.all(rgb == scene.nodata, axis=0)] = NODATA
@@ -60,7 +60,7 @@ def mask_prediction(job, scene, prediction) -> None:
     dtype = "int16" if numpy.dtype(prediction.dtypes[0]).kind in "iu" else "float32"
     hits = dict.fromkeys(reversed(asked), 0)  # cloud is written last: it hides what is below
     with cog(job.write("model_output_image_masked", f"{stem}_pred_masked.tif"), prediction, 1, dtype, NODATA) as target:
-        for window in windows(scene, scene.count):
+        for window in windows(scene, 2):
             codes, array = read(scene, mask["index"] + 1, window).astype("int64"), read(prediction, 1, window, "prediction")
             masked = array.astype(dtype)
             if prediction.nodata is not None:

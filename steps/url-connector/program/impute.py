@@ -42,48 +42,58 @@ class Source:
         return gap if hidden is None else gap | hidden
 
 
-def fill(source: Source, index: int, window: Window, band: numpy.ndarray, gap: numpy.ndarray) -> None:
-    """Fills ``band`` in place from valid pixels within 100 px, the window's neighbours' too; NaN where there is none."""
-    band[gap] = numpy.nan
-    rows, columns = numpy.flatnonzero(gap.any(axis=1)), numpy.flatnonzero(gap.any(axis=0))
-    top, left = max(0, window.row_off + rows[0] - RIM), max(0, window.col_off + columns[0] - RIM)
-    bottom = min(source.scene.height, window.row_off + rows[-1] + 1 + RIM)
-    right = min(source.scene.width, window.col_off + columns[-1] + 1 + RIM)
-    around = Window(int(left), int(top), int(right - left), int(bottom - top))
-    values = source.read(index, around).astype("float32")
-    empty = source.gaps(values, source.mask(around))
-    if empty.all():
-        return
-    values[empty] = numpy.nan
-    values = fillnodata(values, (~empty).astype("uint8"), max_search_distance=REACH)
-    row, column = int(window.row_off + rows[0] - top), int(window.col_off + columns[0] - left)
-    part = numpy.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    high, wide = gap[part].shape
-    band[part][gap[part]] = values[row : row + high, column : column + wide][gap[part]]
+def fill(source: Source, window: Window, stack: numpy.ndarray, gaps: numpy.ndarray) -> None:
+    """Fills ``stack`` [band, row, column] in place from valid pixels within 100 px; NaN where there is none.
+
+    The pixels around the window are read once for all bands: a file by pixel decodes them together.
+    """
+    stack[gaps] = numpy.nan
+    top, left = max(0, window.row_off - RIM), max(0, window.col_off - RIM)
+    bottom = min(source.scene.height, window.row_off + window.height + RIM)
+    right = min(source.scene.width, window.col_off + window.width + RIM)
+    around = Window(left, top, right - left, bottom - top)
+    near, hidden = source.read(source.indexes, around), source.mask(around)
+    row, column = window.row_off - top, window.col_off - left
+    for band, gap, raw in zip(stack, gaps, near):
+        if not gap.any():
+            continue
+        values = raw.astype("float32")
+        empty = source.gaps(values, hidden)
+        if empty.all():
+            continue
+        values[empty] = numpy.nan
+        values = fillnodata(values, (~empty).astype("uint8"), max_search_distance=REACH)
+        band[gap] = values[row : row + gap.shape[0], column : column + gap.shape[1]][gap]
 
 
-def median(source: Source, index: int) -> numpy.float32:
-    """What numpy.median says of the band's valid pixels, exactly, from two histograms of their 32 bits."""
-    first = _histogram(source, index, None)
-    count = int(first.sum())
+def medians(source: Source, indexes: list[int]) -> list[numpy.float32]:
+    """What numpy.median says of each band's valid pixels, exactly, from two histograms of their 32 bits."""
+    upper = [counts[0] for counts in _histograms(source, indexes, [[None]] * len(indexes))]
+    ranks = [((int(counts.sum()) - 1) // 2, int(counts.sum()) // 2) for counts in upper]
+    highs = [[_bucket(counts, rank) for rank in both] for counts, both in zip(upper, ranks)]
     found = []
-    for rank in ((count - 1) // 2, count // 2):
-        high = int(numpy.searchsorted(numpy.cumsum(first), rank, side="right"))
-        low = numpy.cumsum(_histogram(source, index, high))
-        rest = rank - int(first[:high].sum())
-        key = numpy.uint32(high << 16 | int(numpy.searchsorted(low, rest, side="right")))
-        found.append((key ^ numpy.uint32(0x80000000) if key >> 31 else ~key).view("float32"))
-    return numpy.array(found, "float32").mean()
+    for counts, both, high, lower in zip(upper, ranks, highs, _histograms(source, indexes, highs)):
+        pair = [h << 16 | _bucket(low, rank - int(counts[:h].sum())) for h, rank, low in zip(high, both, lower)]
+        keys = numpy.array(pair, "uint32")
+        found.append(numpy.where(keys >> 31, keys ^ numpy.uint32(0x80000000), ~keys).view("float32").mean())
+    return found
 
 
-def _histogram(source: Source, index: int, high: int | None) -> numpy.ndarray:
-    """Counts of the keys' upper 16 bits, or of the lower 16 of those whose upper bits are ``high``."""
-    counts = numpy.zeros(65536, "int64")
-    for window in windows(source.scene, 1):
-        band = source.read(index, window).astype("float32")
-        keys = band[~source.gaps(band, source.mask(window))].view("uint32")
-        # Flipped so, the bits of floats sort as the floats do.
-        keys = numpy.where(keys >> 31, ~keys, keys | numpy.uint32(0x80000000))
-        keys = keys >> 16 if high is None else keys[keys >> 16 == high] & 0xFFFF
-        counts += numpy.bincount(keys, minlength=65536)
+def _bucket(counts: numpy.ndarray, rank: int) -> int:
+    """The bucket that holds the value of this rank, counted from 0."""
+    return int(numpy.searchsorted(numpy.cumsum(counts), rank, side="right"))
+
+
+def _histograms(source: Source, indexes: list[int], highs: list[list]) -> list[list[numpy.ndarray]]:
+    """Per band and wanted ``high``: counts of the lower 16 bits below it; of the upper 16 bits where it is None."""
+    counts = [[numpy.zeros(65536, "int64") for _ in high] for high in highs]
+    for window in windows(source.scene, len(indexes)):
+        hidden = source.mask(window)
+        for raw, high, into in zip(source.read(indexes, window), highs, counts):
+            band = raw.astype("float32")
+            keys = band[~source.gaps(band, hidden)].view("uint32")
+            # Flipped so, the bits of floats sort as the floats do.
+            keys = numpy.where(keys >> 31, ~keys, keys | numpy.uint32(0x80000000))
+            for wanted, count in zip(high, into):
+                count += numpy.bincount(keys >> 16 if wanted is None else keys[keys >> 16 == wanted] & 0xFFFF, minlength=65536)
     return counts

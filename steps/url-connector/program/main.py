@@ -21,7 +21,7 @@ from content import refuse_other
 from fetch import fetch
 from geodag.program import StepError, run
 from geodag.raster import cog, open_scene, windows
-from impute import Source, fill, median
+from impute import Source, fill, medians
 
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -107,32 +107,31 @@ def impute(job, scene, bands: list[dict], stem: str) -> int:
     )
     mask = cog(os.path.join(job.outputs, "valid.tif"), scene, 1, "uint8", None)
     with target as out, mask as valid:
-        for window in windows(scene, max(len(bands), scene.count)):
-            raw = source.read(source.indexes, window)
-            stack = numpy.empty(raw.shape, "float32")
-            hidden, nowhere = source.mask(window), True
-            for position, band in enumerate(raw):
-                values = band.astype("float32")
-                gap = source.gaps(values, hidden)
-                nowhere = nowhere & gap
-                missing = int(gap.sum())
-                if missing:
-                    filled[position] += missing
-                    fill(source, source.indexes[position], window, values, gap)
-                    if numpy.isnan(values[gap]).any():
+        for window in windows(scene, len(bands)):
+            stack = source.read(source.indexes, window).astype("float32")
+            hidden = source.mask(window)
+            gaps = numpy.stack([source.gaps(band, hidden) for band in stack])
+            valid.write((~gaps.all(axis=0)).astype("uint8"), 1, window=window)
+            if gaps.any():
+                fill(source, window, stack, gaps)
+                for position, gap in enumerate(gaps):
+                    filled[position] += int(numpy.count_nonzero(gap))
+                    if numpy.isnan(stack[position]).any():
                         far[position].append(window)
-                numpy.multiply(values, scales[position], out=stack[position])
+            for band, scale in zip(stack, scales):
+                band *= scale
             out.write(stack, window=window)
-            valid.write((~nowhere).astype("uint8"), 1, window=window)
         for position, band in enumerate(bands):
             if filled[position] == scene.width * scene.height:
                 raise StepError(
                     "source.all_nodata", f"band {band['band_name']} of {stem}.tif has no valid pixel: choose another date or place"
                 )
-            middle = median(source, source.indexes[position]) * scales[position] if far[position] else None
+        lacking = [position for position, found in enumerate(far) if found]
+        middles = medians(source, [source.indexes[position] for position in lacking]) if lacking else []
+        for position, middle in zip(lacking, middles):
             for window in far[position]:
                 values = out.read(position + 1, window=window)
-                values[numpy.isnan(values)] = middle
+                values[numpy.isnan(values)] = middle * scales[position]
                 out.write(values, position + 1, window=window)
     return sum(filled)
 
