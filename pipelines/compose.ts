@@ -1,4 +1,4 @@
-import type { Directory, File } from '@dagger.io/dagger'
+import type { Client, Directory, File } from '@dagger.io/dagger'
 import type { Artifacts } from '../steps/artifacts.ts'
 import { stepResult, type StepResult } from '../steps/contract.ts'
 import { registry } from '../steps/registry.ts'
@@ -11,6 +11,7 @@ export const TRANSIENT: ReadonlySet<string> = new Set([
   'source.unreachable',
   'source.timeout',
   'geoserver.unreachable',
+  'engine.failed',
 ])
 
 export interface Composed {
@@ -18,22 +19,29 @@ export interface Composed {
   readonly manifest: Manifest
 }
 
-const resultOf = async (out: Directory): Promise<StepResult> => {
-  const started = new Date().toISOString()
+/** Whether the engine itself is gone: then not the step failed, but the session under it. */
+const engineIsGone = async (dag: Client, message: string): Promise<boolean> => {
+  if (/shutting down|session is closing/.test(message)) return true
+  const silent = new Promise<boolean>((done) => setTimeout(() => done(true), 10_000).unref())
+  const asked = dag.version().then(
+    () => false,
+    () => true,
+  )
+  return Promise.race([asked, silent])
+}
+
+const resultOf = async (dag: Client, out: Directory): Promise<StepResult> => {
+  const started_at = new Date().toISOString()
   try {
     return stepResult.parse(JSON.parse(await out.file('result.json').contents()))
   } catch (error) {
     // The program was killed or the image did not build: there is no result, and that is a result.
     const message = String((error as Error).message).slice(0, 2000)
-    const failed = { code: 'step.crashed', message: `the step left no result: ${message}` }
-    return {
-      status: 'FAILED',
-      error: failed,
-      started_at: started,
-      seconds: 0,
-      artifacts: {},
-      details: {},
-    }
+    const failed = (await engineIsGone(dag, message))
+      ? { code: 'engine.failed', message: `the engine went away during the step: ${message}` }
+      : { code: 'step.crashed', message: `the step left no result: ${message}` }
+    const nothing = { seconds: 0, artifacts: {}, details: {} }
+    return { status: 'FAILED', error: failed, started_at, ...nothing }
   }
 }
 
@@ -69,12 +77,12 @@ const runStep = async (
 ): Promise<{ out: Directory; result: StepResult }> => {
   const implementation = registry[step.process_id]
   const out = await implementation.out(env, input, step.parameters)
-  const result = await resultOf(out)
+  const result = await resultOf(env.dag, out)
   const stale = result.started_at < runStart && TRANSIENT.has(result.error?.code ?? '')
   if (!stale) return { out, result }
   const fresh = { ...env, runKey: crypto.randomUUID() }
   const again = await implementation.out(fresh, input, step.parameters)
-  return { out: again, result: await resultOf(again) }
+  return { out: again, result: await resultOf(env.dag, again) }
 }
 
 /** What a step left: its report, everything that the task made so far, and its log. */
@@ -127,7 +135,9 @@ export const composeTask = async (
     if (hooks !== UNTRACKED) followLive(env, step, { files, artifacts })
     const { out, result } = await runStep(env, step, { files, artifacts }, runStart)
     const kept = out.withoutFiles(['result.json', 'log.txt'])
-    const crashed = result.error?.code === 'step.crashed' && result.seconds === 0
+    // It left no result, so no log either.
+    const crashed =
+      result.seconds === 0 && /^(step\.crashed|engine\.failed)$/.test(result.error?.code ?? '')
     const log = `${folder}-${step.process_id}-stdout.log`
     if (!crashed) {
       files = files.withDirectory('.', kept)

@@ -57,9 +57,15 @@ export const logReader = (db: Db, store: Store, listener: Listener) => {
     /** Undefined where nothing has been logged. */
     whole: async (inference: string, task: string, step: string): Promise<string | undefined> => {
       const key = logKey(inference, task, step)
-      if ((await store.size(key)) !== undefined) return (await store.get(key)).toString()
-      const rows = await since(task, step, '0')
-      return rows.length ? rows.map((row) => row.text).join('') : undefined
+      const kept = async () =>
+        (await store.size(key)) === undefined ? undefined : (await store.get(key)).toString()
+      const live = async () => {
+        const rows = await since(task, step, '0')
+        return rows.length ? rows.map((row) => row.text).join('') : undefined
+      }
+      // While it runs the object is an earlier try's.
+      if ((await stepStatus(task, step)) === 'RUNNING') return (await live()) ?? (await kept())
+      return (await kept()) ?? (await live())
     },
     stepStatus,
     /** The live log until the step ends. */
