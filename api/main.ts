@@ -10,6 +10,14 @@ const fail = (error: unknown): never => {
   process.exit(1)
 }
 
+// The SDK leaves the end of its CLI unheard: a session or an engine that dies must not take the
+// server along. Its task hears of it by its own call, and is tried again.
+process.on('unhandledRejection', (error) => {
+  const { command, shortMessage } = error as { command?: string; shortMessage?: string }
+  if (!/dagger\S* session/.test(command ?? '')) throw error
+  console.error(`geodag: a Dagger session ended: ${String(shortMessage).slice(0, 200)}`)
+})
+
 /** Serves until SIGTERM or SIGINT, then drains. */
 const serveUntilStopped = (started: Started, what: string): void => {
   console.log(`geodag: ${what} ready at ${started.url}`)

@@ -17,9 +17,6 @@ const aborted = (signal: AbortSignal): Promise<never> => {
   return ended
 }
 
-const within = (seconds: number): Promise<void> =>
-  new Promise((done) => void setTimeout(done, seconds * 1000).unref())
-
 /**
  * Runs `work` in a Dagger session of its own; when `signal` aborts, the session is closed and the
  * engine ends its containers.
@@ -38,6 +35,8 @@ export const inSession = async (
   const silent = () => late.abort(new EngineAway(`no Dagger engine answers in ${seconds} s`))
   const timer = setTimeout(silent, seconds * 1000)
   let result: Promise<void> | undefined
+  let linger: () => void = () => undefined
+  const lingered = new Promise<void>((done) => (linger = done))
   const session = connect(
     async (dag) => {
       clearTimeout(timer)
@@ -45,6 +44,7 @@ export const inSession = async (
       if (given.aborted) return
       result = Promise.race([work(dag), stopped])
       await result.catch(() => undefined)
+      setTimeout(linger, CLOSE_SECONDS * 1000).unref()
     },
     { LogOutput: log },
   ).catch((error: unknown) => {
@@ -52,10 +52,10 @@ export const inSession = async (
   })
   try {
     // A cancel does not wait for an engine that is silent; for one that answered, its containers.
-    await Promise.race([session, stopped])
+    await Promise.race([session, lingered, stopped])
   } catch (error) {
     if (!result) throw error
-    await Promise.race([session, within(CLOSE_SECONDS)])
+    await Promise.race([session, lingered])
   } finally {
     clearTimeout(timer)
   }

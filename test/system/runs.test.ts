@@ -253,6 +253,25 @@ test('without an engine a task waits and says so; with one it runs, no try count
   await found.end('SIGTERM')
 })
 
+test('a session that dies ends neither the runner nor its task', async () => {
+  const one = await runner()
+  const { body: processor } = await client.processor(slow(4), 'bereft_sleeper.py')
+  const id = await submit({ generic_processor_id: processor.id })
+  await client.until(id, () => sleepers('bereft_sleeper.py').length > 0)
+  const sessions = execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(one.child.pid)])
+    .toString()
+    .split('\n')
+    .filter((line) => line.includes('dagger session'))
+  expect(sessions).toHaveLength(1)
+  process.kill(Number.parseInt(sessions[0]!), 'SIGKILL')
+  const { inference } = await client.ended(id)
+  one.alive()
+  expect([inference.status, inference.inference_output]).toEqual(['COMPLETED', null])
+  const told = (await client.get(`/v2/notifications/${id}?limit=100`)).body.results
+  expect(JSON.stringify(told)).toContain('trying again in 0.2 s (1 of 3)')
+  await one.end('SIGTERM')
+})
+
 test('a step that takes too long is stopped by name, its container with it', async () => {
   const one = await service.launch('runner', { PUBLIC_URL: api.url, STEP_TIMEOUT_SECONDS: '4' })
   const { body: processor } = await client.processor(slow(120), 'late_sleeper.py')
