@@ -4,7 +4,7 @@ import { inputSpec, postProcessing, pushEntry } from '../../pipelines/request.ts
 import type { InferenceTable } from '../database.ts'
 import { INT_FROM_FLOAT } from '../errors.ts'
 import { uuid, wholeText } from '../routing.ts'
-import { wireTime } from '../time.ts'
+import { stamps } from '../time.ts'
 
 /** Fields whose entries SDKs fill with nulls. */
 const NESTED = [
@@ -149,10 +149,7 @@ export const inferenceAnswer = (row: InferenceRow) => {
     inference_output: row.inference_output,
     generic_processor_id: row.generic_processor_id,
     id: row.id,
-    active: row.active,
-    created_by: row.created_by,
-    created_at: wireTime(row.created_at),
-    updated_at: wireTime(row.updated_at),
+    ...stamps(row),
     status: row.status,
     tasks_count_total: row.tasks_count_total,
     tasks_count_success: row.tasks_count_success,

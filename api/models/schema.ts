@@ -2,7 +2,7 @@ import type { Selectable } from 'kysely'
 import { z } from 'zod'
 import { onnxParameters } from '../../steps/onnx-inference/contract.ts'
 import type { ModelTable } from '../database.ts'
-import { wireTime } from '../time.ts'
+import { stamps } from '../time.ts'
 
 const text = z.string().nullish()
 const objects = z.array(z.record(z.string(), z.unknown())).nullish()
@@ -84,10 +84,7 @@ export const modelAnswer = (row: ModelRow) => ({
   version: row.version,
   internal_name: row.internal_name,
   id: row.id,
-  active: row.active,
-  created_by: row.created_by,
-  created_at: wireTime(row.created_at),
-  updated_at: wireTime(row.updated_at),
+  ...stamps(row),
   status: row.status,
   ...(row.inference ? { inference: row.inference } : {}),
 })

@@ -7,7 +7,7 @@ import { HttpError, problemsOf } from '../errors.ts'
 import { parseJson } from '../json.ts'
 import { type Ctx, envelope, fail, KEY_USED, paging, type Router, uuidParams } from '../routing.ts'
 import { LIFETIME, type Store } from '../storage/store.ts'
-import { wireTime } from '../time.ts'
+import { stamps } from '../time.ts'
 import { checkScript, scriptName } from './check.ts'
 
 const tag = 'Generic processors'
@@ -30,10 +30,7 @@ const answer = (row: Row, url: string | null) => ({
   description: row.description,
   processor_parameters: row.processor_parameters,
   id: row.id,
-  active: row.active,
-  created_by: row.created_by,
-  created_at: wireTime(row.created_at),
-  updated_at: wireTime(row.updated_at),
+  ...stamps(row),
   status: row.status,
   processor_file_path: row.processor_file_path,
   processor_presigned_url: url,

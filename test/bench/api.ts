@@ -1,4 +1,4 @@
-import { type Client, sleep, SPAIN, startService, water } from '../support/api.ts'
+import { type Client, sleep, sleepers, slow, SPAIN, startService, water } from '../support/api.ts'
 
 const percentile = (sorted: number[], p: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * p) / 100))]!
@@ -39,7 +39,24 @@ const firstStep = async (client: Client, url: string): Promise<number> => {
   return took
 }
 
-/** POST to the first step running, and the API's own rates; one process, one Postgres, one run. */
+/** From the cancel's POST until the container of a running script is gone. */
+const cancel = async (client: Client, url: string): Promise<number> => {
+  const name = `bench_${crypto.randomUUID().slice(0, 8)}.py`
+  const { body: processor } = await client.processor(slow(120), name)
+  const { id } = (
+    await client.post('/v2/inference', water(url, { generic_processor_id: processor.id }))
+  ).body
+  await client.until(id, () => sleepers(name).length > 0)
+  const start = performance.now()
+  await client.post(`/v2/inference/${id}/cancel`)
+  while (sleepers(name).length) await sleep(5)
+  return performance.now() - start
+}
+
+const median = (times: number[]): string =>
+  times.sort((a, b) => a - b)[Math.floor(times.length / 2)]!.toFixed(0)
+
+/** POST to the first step running, a cancel, and the API's own rates; one process, one Postgres, one run. */
 const service = await startService()
 try {
   const both = await service.launch('start')
@@ -48,8 +65,10 @@ try {
   await firstStep(client, scene) // the images are built
   const times = []
   for (let n = 0; n < 5; n++) times.push(await firstStep(client, scene))
-  times.sort((a, b) => a - b)
-  console.log(`POST to the first step running: median ${times[2]!.toFixed(0)} ms of 5`)
+  console.log(`POST to the first step running: median ${median(times)} ms of 5`)
+  const cancels = []
+  for (let n = 0; n < 3; n++) cancels.push(await cancel(client, scene))
+  console.log(`cancel to the container gone: median ${median(cancels)} ms of 3`)
   await both.end('SIGTERM')
   const api = await service.launch('api')
   const alone = await service.client(api.url, 'load@example.org')

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -132,6 +132,17 @@ export class Client {
     return (await this.get(`/v2/inference/${id}/tasks`)).body.tasks
   }
 }
+
+/** A script with a text of its own, so that the engine's cache does not know it. */
+export const slow = (seconds: number): string =>
+  `import time\n# ${crypto.randomUUID()}\nif __name__ == "__main__":\n    for n in range(${seconds * 2}):\n        print("tick", n, flush=True)\n        time.sleep(0.5)\n`
+
+/** This machine's processes whose command line holds `mark`; a container's are seen from outside. */
+export const sleepers = (mark: string): string[] =>
+  execFileSync('ps', ['-eo', 'args'])
+    .toString()
+    .split('\n')
+    .filter((line) => line.includes(mark))
 
 /** The least that the upload accepts as a processor. */
 export const SCRIPT = 'if __name__ == "__main__":\n    print(1)\n'

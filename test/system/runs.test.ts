@@ -5,6 +5,8 @@ import {
   type Process,
   type Service,
   sleep,
+  sleepers,
+  slow,
   SPAIN,
   startService,
   water,
@@ -40,15 +42,6 @@ const submit = async (more: object = {}): Promise<string> => {
   expect(status, JSON.stringify(body)).toBe(201)
   return body.id
 }
-/** A script with a text of its own, so that the engine's cache does not know it. */
-const slow = (seconds: number) =>
-  `import time\n# ${crypto.randomUUID()}\nif __name__ == "__main__":\n    for n in range(${seconds * 2}):\n        print("tick", n, flush=True)\n        time.sleep(0.5)\n`
-const sleepers = (mark: string): string[] =>
-  execFileSync('ps', ['-eo', 'args'])
-    .toString()
-    .split('\n')
-    .filter((line) => line.includes(mark))
-
 test('a run to its end: layers on the map, nothing lost in the counts', async () => {
   const one = await runner()
   const id = await submit()
