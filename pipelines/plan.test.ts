@@ -130,3 +130,19 @@ test('a step before what it needs is refused, with the order', () => {
     /plan\.order: pipeline_steps: postprocess-generic needs original_input_image/,
   )
 })
+
+test('numbers as text are numbers, null is no number, an empty RGB_band is none', () => {
+  const bands = [
+    { index: '0', band_name: 'B02', RGB_band: '', scaling_factor: '1e-4' },
+    { index: 1, band_name: 'B03', RGB_band: 'G', scaling_factor: null },
+  ]
+  const read = request({ model_input_data_spec: [{ bands }] }).model_input_data_spec![0]!.bands
+  expect(read.map((band) => [band.index, band.RGB_band, band.scaling_factor])).toEqual([
+    [0, null, 0.0001],
+    [1, 'G', 1],
+  ])
+  for (const index of ['', 'x', null, -1, 1.5])
+    expect(() =>
+      request({ model_input_data_spec: [{ bands: [{ index, band_name: 'B' }] }] }),
+    ).toThrow()
+})

@@ -11,11 +11,23 @@ export const flag = z
   .union([z.boolean(), z.enum(['True', 'true', 'False', 'false', '']), z.null()])
   .transform((value) => value === true || value === 'True' || value === 'true')
 
+/** A number, or its text as old clients write it; null is no number (`coerce` would read it as 0). */
+const numeric = z.union([
+  z.number(),
+  z
+    .string()
+    .regex(/^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i, 'a number')
+    .transform(Number),
+])
+
 const band = z.looseObject({
-  index: z.coerce.number().int().min(0),
+  index: numeric.pipe(z.number().int().min(0)),
   band_name: z.string(),
-  RGB_band: z.enum(['R', 'G', 'B']).nullish(),
-  scaling_factor: z.coerce.number().default(1),
+  RGB_band: z
+    .enum(['R', 'G', 'B', ''])
+    .nullish()
+    .transform((value) => value || null),
+  scaling_factor: numeric.nullish().transform((value) => value ?? 1),
 })
 
 /** One modality that a model takes. @see contract.md 5.1 */
