@@ -1,0 +1,24 @@
+import { dag, ReturnType } from '@dagger.io/dagger'
+import { expect, test } from 'vitest'
+import { assets, root, session } from '../support/engine.ts'
+
+test('the raster programs keep what their own tests say, in the image that they run in', () =>
+  session(async () => {
+    const tests = dag.host().directory(root, {
+      include: ['steps/**/*.py', 'containers/raster', 'models/tiny-water'],
+      exclude: ['**/__pycache__', '**/.pytest_cache'],
+    })
+    const ran = assets()
+      .directory('containers/raster')
+      .dockerBuild()
+      .withExec(['pip', 'install', '-q', '--disable-pip-version-check', 'pytest==8.4.2'])
+      .withMountedDirectory('/geodag', tests)
+      .withWorkdir('/geodag')
+      .withExec(['python3', '-m', 'pytest', '-q', '-p', 'no:cacheprovider', 'steps'], {
+        expect: ReturnType.Any,
+      })
+    const [code, said] = [await ran.exitCode(), await ran.stdout()]
+    console.log(`geodag: pytest: ${said.trim().split('\n').at(-1)}`)
+    expect(code, said).toBe(0)
+    expect(Number(/(\d+) passed/.exec(said)?.[1])).toBeGreaterThan(100)
+  }))
