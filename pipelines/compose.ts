@@ -118,7 +118,8 @@ export const composeTask = async (
   hooks: TaskHooks = UNTRACKED,
 ): Promise<{ files: Directory; logs: Directory; report: TaskReport }> => {
   const folder = task.task_id.slice(task.task_id.lastIndexOf('-') + 1)
-  let files = task.source.includes('://')
+  // The scene as it was given is for the step that takes it in: what that delivers has its own name.
+  const given = task.source.includes('://')
     ? env.dag.directory()
     : env.dag.directory().withFile(task.source, inputs.file(task.source))
   let made = env.dag.directory()
@@ -132,6 +133,7 @@ export const composeTask = async (
     }
     if (!(await hooks.started(step))) continue
     const since = { run: runStart, clock: performance.now() }
+    const files = step.process_id === 'url-connector' ? given.withDirectory('.', made) : made
     if (hooks !== UNTRACKED) followLive(env, step, { files, artifacts })
     const { out, result } = await runStep(env, step, { files, artifacts }, runStart)
     const kept = out.withoutFiles(['result.json', 'log.txt'])
@@ -140,7 +142,6 @@ export const composeTask = async (
       result.seconds === 0 && /^(step\.crashed|engine\.failed)$/.test(result.error?.code ?? '')
     const log = `${folder}-${step.process_id}-stdout.log`
     if (!crashed) {
-      files = files.withDirectory('.', kept)
       made = made.withDirectory('.', kept)
       logs = logs.withFile(log, out.file('log.txt'))
     }

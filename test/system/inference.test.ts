@@ -75,7 +75,20 @@ print(json.dumps({'iou': float(((p==1)&rule).sum()/((p==1)|rule).sum()), 'crs': 
     await again.outputs.export(folder)
     const png = readFileSync(join(folder, 'preview.png'))
     expect(png.subarray(1, 4).toString()).toBe('PNG')
-    expect(readFileSync(join(folder, 'task_0/archive.zip')).subarray(0, 2).toString()).toBe('PK')
+    // Each file once, under the name that it was delivered as.
+    const zipped = await ask(
+      first.outputs,
+      "import zipfile\nprint(json.dumps(zipfile.ZipFile('/o/task_0/archive.zip').namelist()))",
+    )
+    const stem = '2019-09-18_Spain_7370579_S2Hand'
+    expect(zipped).toEqual(
+      ['', '_imputed', '_imputed_pred', '_rgb'].map((name) => `${stem}${name}.tif`),
+    )
+    const item = JSON.parse(readFileSync(join(folder, 'task_0/item.json'), 'utf8'))
+    expect(item).toMatchObject({
+      ...{ type: 'Feature', stac_version: '1.1.0', id: stem },
+      properties: { datetime: '2019-09-18T00:00:00Z', 'proj:code': 'EPSG:4326' },
+    })
   }))
 
 const BAD = `
