@@ -122,7 +122,7 @@ export const createApp = (deps: AppDeps) => {
   const logs = logReader(db, store, listener)
   const all = { ...deps, inferences, events, logs }
   keyRoutes(router, db)
-  modelRoutes(router, db, config)
+  modelRoutes(router, db, config, store)
   inferenceRoutes(router, all)
   taskRoutes(router, all)
   processorRoutes(router, all)

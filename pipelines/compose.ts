@@ -12,6 +12,7 @@ export const TRANSIENT: ReadonlySet<string> = new Set([
   'source.timeout',
   'geoserver.unreachable',
   'engine.failed',
+  'model.unreachable',
 ])
 
 export interface Composed {
@@ -30,18 +31,32 @@ const engineIsGone = async (dag: Client, message: string): Promise<boolean> => {
   return Promise.race([asked, silent])
 }
 
-const resultOf = async (dag: Client, out: Directory): Promise<StepResult> => {
+/** What an exec that a step stands on says on stderr before it fails: `code: message`. */
+const NAMED = /^(model\.[a-z_]+): (.+)$/m
+
+/** A step's result, and whether the step itself left one: then it left a log too. */
+interface Ended {
+  readonly result: StepResult
+  readonly left: boolean
+}
+
+const resultOf = async (dag: Client, out: Directory): Promise<Ended> => {
   const started_at = new Date().toISOString()
   try {
-    return stepResult.parse(JSON.parse(await out.file('result.json').contents()))
+    const result = stepResult.parse(JSON.parse(await out.file('result.json').contents()))
+    return { result, left: true }
   } catch (error) {
     // The program was killed or the image did not build: there is no result, and that is a result.
-    const message = String((error as Error).message).slice(0, 2000)
-    const failed = (await engineIsGone(dag, message))
-      ? { code: 'engine.failed', message: `the engine went away during the step: ${message}` }
-      : { code: 'step.crashed', message: `the step left no result: ${message}` }
+    const { message: text, stderr = '' } = error as Error & { stderr?: string }
+    const message = String(text).slice(0, 2000)
+    const named = NAMED.exec(stderr)
+    const failed = named
+      ? { code: named[1]!, message: named[2]! }
+      : (await engineIsGone(dag, message))
+        ? { code: 'engine.failed', message: `the engine went away during the step: ${message}` }
+        : { code: 'step.crashed', message: `the step left no result: ${message}` }
     const nothing = { seconds: 0, artifacts: {}, details: {} }
-    return { status: 'FAILED', error: failed, started_at, ...nothing }
+    return { result: { status: 'FAILED', error: failed, started_at, ...nothing }, left: false }
   }
 }
 
@@ -74,15 +89,16 @@ const runStep = async (
   step: PlannedStep,
   input: { files: Directory; artifacts: Artifacts },
   runStart: string,
-): Promise<{ out: Directory; result: StepResult }> => {
+): Promise<Ended & { out: Directory }> => {
   const implementation = registry[step.process_id]
   const out = await implementation.out(env, input, step.parameters)
-  const result = await resultOf(env.dag, out)
+  const ended = await resultOf(env.dag, out)
+  const { result } = ended
   const stale = result.started_at < runStart && TRANSIENT.has(result.error?.code ?? '')
-  if (!stale) return { out, result }
+  if (!stale) return { out, ...ended }
   const fresh = { ...env, runKey: crypto.randomUUID() }
   const again = await implementation.out(fresh, input, step.parameters)
-  return { out: again, result: await resultOf(env.dag, again) }
+  return { out: again, ...(await resultOf(env.dag, again)) }
 }
 
 /** What a step left: its report, everything that the task made so far, and its log. */
@@ -135,20 +151,17 @@ export const composeTask = async (
     const since = { run: runStart, clock: performance.now() }
     const files = step.process_id === 'url-connector' ? given.withDirectory('.', made) : made
     if (hooks !== UNTRACKED) followLive(env, step, { files, artifacts })
-    const { out, result } = await runStep(env, step, { files, artifacts }, runStart)
+    const { out, result, left } = await runStep(env, step, { files, artifacts }, runStart)
     const kept = out.withoutFiles(['result.json', 'log.txt'])
-    // It left no result, so no log either.
-    const crashed =
-      result.seconds === 0 && /^(step\.crashed|engine\.failed)$/.test(result.error?.code ?? '')
     const log = `${folder}-${step.process_id}-stdout.log`
-    if (!crashed) {
+    if (left) {
       made = made.withDirectory('.', kept)
       logs = logs.withFile(log, out.file('log.txt'))
     }
     artifacts = { ...artifacts, ...result.artifacts }
-    const ended = report(step, result, since, crashed ? null : `${folder}/logs/${log}`)
+    const ended = report(step, result, since, left ? `${folder}/logs/${log}` : null)
     reports.push(ended)
-    await hooks.ended(step, { report: ended, made, log: crashed ? null : out.file('log.txt') })
+    await hooks.ended(step, { report: ended, made, log: left ? out.file('log.txt') : null })
   }
   const status = reports.some((step) => step.status === 'FAILED') ? 'FAILED' : 'FINISHED'
   const { task_id, source, date } = task

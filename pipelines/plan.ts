@@ -135,7 +135,10 @@ const parametersOf = (
       require_crs: options.geoserverUrl !== undefined,
       allow_private_hosts: options.allowPrivateHosts ?? false,
     },
-    'onnx-inference': model.inference,
+    'onnx-inference': model.inference && {
+      ...model.inference,
+      allow_private_hosts: options.allowPrivateHosts ?? false,
+    },
     'generic-python-processor': options.processor,
     'postprocess-generic': {
       rgb: rgb.every((index) => index !== undefined) ? rgb : null,

@@ -2,8 +2,10 @@ import { z } from 'zod'
 import type { Config } from '../config.ts'
 import type { Db } from '../database.ts'
 import { envelope, fail, KEY_USED, paging, type Router, uuidParams } from '../routing.ts'
+import type { Store } from '../storage/store.ts'
 import { modelRepository } from './repository.ts'
 import { deployInput, modelAnswer, modelInput } from './schema.ts'
+import { keepWeights } from './weights.ts'
 
 const tag = 'Models'
 const path = '/v2/models'
@@ -12,8 +14,12 @@ const NOT_FOUND = 'Model not found'
 const NO_EDIT = 'Missing permissions to edit this record.'
 
 /** `/v2/models`. @see contract.md 1.2 */
-export const modelRoutes = (router: Router, db: Db, config: Config): void => {
+export const modelRoutes = (router: Router, db: Db, config: Config, store: Store): void => {
   const models = modelRepository(db, config)
+  const kept = async (body: z.output<typeof modelInput>) => ({
+    ...body,
+    inference: await keepWeights(store, body.inference),
+  })
   router.add(
     {
       ...{ method: 'post', path, tag, summary: 'Register a model by its metadata' },
@@ -22,7 +28,7 @@ export const modelRoutes = (router: Router, db: Db, config: Config): void => {
       responses: { 201: 'The model', ...KEY_USED },
     },
     async ({ c, db, user, body }) =>
-      c.json(modelAnswer(await modelRepository(db, config).create(user, body)), 201),
+      c.json(modelAnswer(await modelRepository(db, config).create(user, await kept(body))), 201),
   )
   router.add(
     {
@@ -59,7 +65,7 @@ export const modelRoutes = (router: Router, db: Db, config: Config): void => {
       responses: { 201: 'The model', 404: NOT_FOUND },
     },
     async ({ c, user, params, body }) => {
-      const row = await models.patch(user, params.id, body)
+      const row = await models.patch(user, params.id, await kept(body))
       if (row) return c.json(modelAnswer(row), 201)
       return fail(404, (await models.get(user, params.id)) ? NO_EDIT : NOT_FOUND)
     },

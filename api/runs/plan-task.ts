@@ -1,8 +1,10 @@
 import { PlanError } from '../../pipelines/errors.ts'
+import type { ModelMetadata } from '../../pipelines/model.ts'
 import { planInference, type PlannedTask } from '../../pipelines/plan.ts'
 import { readRunConfig } from '../../pipelines/wire.ts'
 import type { Config } from '../config.ts'
 import { type Db, notify, type WireStep } from '../database.ts'
+import { weightsKey } from '../models/weights.ts'
 import { processorKey } from '../processors/routes.ts'
 import type { Store } from '../storage/store.ts'
 import type { Recorder, TaskRow } from './record.ts'
@@ -12,6 +14,8 @@ export interface TaskConfig {
   readonly task: PlannedTask
   readonly model: string
   readonly fetch?: string
+  /** Key of the model's weights in our own store. */
+  readonly weights?: string
 }
 
 interface RunProcessor {
@@ -44,6 +48,16 @@ const readProcessor = async (store: Store, found: RunProcessor | undefined) => {
   }
 }
 
+/** A model whose weights our store keeps is given them as a file, as `--weights` on a command line. */
+const withKeptWeights = async (store: Store, model: ModelMetadata) => {
+  const from = model.inference?.weights
+  if (!from || !('url' in from)) return { model }
+  const weights = weightsKey(from.sha256)
+  if ((await store.size(weights)) === undefined) return { model }
+  const inference = { ...model.inference!, weights: { file: 'weights.onnx' } }
+  return { model: { ...model, inference }, weights }
+}
+
 /**
  * The planning task: tasks for every scene, written with its own end in one transaction.
  *
@@ -60,7 +74,8 @@ export const planTask = async (
     .select('inference_config')
     .where('id', '=', planning.inference_id)
     .executeTakeFirstOrThrow()
-  const { model, request } = readRunConfig(inference_config)
+  const { model: read, request } = readRunConfig(inference_config)
+  const { model, weights } = await withKeptWeights(store, read)
   const { bbox, polygons, tiles, urls } = request.spatial_domain
   if (!urls?.length && (bbox?.length || polygons?.length || tiles?.length))
     throw new PlanError(
@@ -104,6 +119,7 @@ export const planTask = async (
       task,
       model: plan.model,
       ...(fetches.has(n) ? { fetch: fetches.get(n)! } : {}),
+      ...(weights ? { weights } : {}),
     }
     return {
       task_id: task.task_id,

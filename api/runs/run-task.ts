@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Client, Directory } from '@dagger.io/dagger'
+import type { Client, Directory, File } from '@dagger.io/dagger'
 import { composeTask, type StepEnd, TRANSIENT } from '../../pipelines/compose.ts'
 import type { StepReport } from '../../pipelines/manifest.ts'
 import type { PlannedStep } from '../../pipelines/plan.ts'
@@ -68,7 +68,13 @@ const assetsOf = (dag: Client): Directory =>
     exclude: ['**/__pycache__'],
   })
 
-const environment = (dag: Client, config: Config, key: string): StepEnvironment => {
+const environment = (
+  dag: Client,
+  config: Config,
+  key: string,
+  weights: File | undefined,
+): StepEnvironment => {
+  const assets = assetsOf(dag)
   const { local } = geoserverOf(config)
   const secrets = config.GEOSERVER_PASSWORD
     ? {
@@ -79,7 +85,13 @@ const environment = (dag: Client, config: Config, key: string): StepEnvironment 
   const services = local
     ? { services: { geoserver: dag.host().service([{ frontend: local, backend: local }]) } }
     : {}
-  return { dag, assets: assetsOf(dag), runKey: key, secrets: { ...secrets }, ...services }
+  return {
+    dag,
+    assets: weights ? assets.withFile('models/weights.onnx', weights) : assets,
+    runKey: key,
+    secrets: { ...secrets },
+    ...services,
+  }
 }
 
 /** Puts what a task made into the object store. */
@@ -212,9 +224,16 @@ export const runTask = async (deps: RunDeps, row: TaskRow, outer: AbortSignal): 
   try {
     if (planned.fetch)
       await fetchScene(deps.store, planned.fetch, join(scratch, planned.task.source))
+    const weights = join(scratch, 'weights.onnx')
+    if (planned.weights) await deps.store.getFile(planned.weights, weights)
     await inSession(log, signal, deps.config.ENGINE_TIMEOUT_SECONDS, async (dag) => {
-      const env = environment(dag, deps.config, `${row.inference_id}/${row.task_id}`)
-      const inputs = planned.fetch ? dag.host().directory(scratch) : dag.directory()
+      const host = dag.host()
+      const own = planned.weights ? host.file(weights) : undefined
+      const env = environment(dag, deps.config, `${row.inference_id}/${row.task_id}`, own)
+      const { source } = planned.task
+      const inputs = planned.fetch
+        ? host.directory(scratch, { include: [source] })
+        : dag.directory()
       await composeTask(env, planned.task, inputs, new Date().toISOString(), tried)
     })
   } catch (error) {

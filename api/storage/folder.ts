@@ -42,6 +42,9 @@ export class FolderStore implements Store {
   get(key: string): Promise<Buffer> {
     return readFile(this.path(key))
   }
+  getFile(key: string, path: string): Promise<void> {
+    return copyFile(this.path(key), path)
+  }
   async size(key: string): Promise<number | undefined> {
     return stat(this.path(key)).then(
       (found) => (found.isFile() ? found.size : undefined),
@@ -81,7 +84,7 @@ export class FolderStore implements Store {
     )
     if (!this.verify('GET', key, expires!, signature!)) throw new NotServed(403)
     if ((await this.size(key)) === undefined) throw new NotServed(404)
-    await copyFile(this.path(key), path)
+    await this.getFile(key, path)
   }
   async removeBelow(prefix: string): Promise<void> {
     await rm(this.path(prefix), { recursive: true, force: true })

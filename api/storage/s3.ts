@@ -57,6 +57,10 @@ export class S3Store implements Store {
     const { Body } = await this.client.send(new GetObjectCommand(this.at(key)))
     return Buffer.from(await Body!.transformToByteArray())
   }
+  async getFile(key: string, path: string): Promise<void> {
+    const { Body } = await this.client.send(new GetObjectCommand(this.at(key)))
+    await pipeline(Body as Readable, createWriteStream(path))
+  }
   async size(key: string): Promise<number | undefined> {
     try {
       return (await this.client.send(new HeadObjectCommand(this.at(key)))).ContentLength ?? 0

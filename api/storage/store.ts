@@ -3,6 +3,7 @@ export interface Store {
   put(key: string, body: Buffer | string): Promise<void>
   putFile(key: string, path: string): Promise<void>
   get(key: string): Promise<Buffer>
+  getFile(key: string, path: string): Promise<void>
   /** Bytes, or undefined where there is no such object. */
   size(key: string): Promise<number | undefined>
   /** A URL that needs no header, answers Range, and ends after `seconds`. */

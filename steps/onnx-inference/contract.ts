@@ -3,7 +3,7 @@ import { defineContract } from '../contract.ts'
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 
-/** Where the weights are: beside the model's YAML, or in a wheel of PyPI, pinned by hash. */
+/** Where the weights are: beside the model's YAML, in a wheel of PyPI or at a URL, pinned by hash. */
 export const weights = z.union([
   z.strictObject({
     file: z.string().regex(/^(?!.*\.\.)[\w.-]+(\/[\w.-]+)*$/, 'a path below models/'),
@@ -11,6 +11,10 @@ export const weights = z.union([
   z.strictObject({
     pypi: z.string().regex(/^[\w.-]+==[\w.]+$/, 'package==version'),
     path: z.string().describe('Path inside the wheel'),
+    sha256,
+  }),
+  z.strictObject({
+    url: z.url({ protocol: /^https?$/ }).max(8000),
     sha256,
   }),
 ])
@@ -32,8 +36,10 @@ export const contract = defineContract({
   name: 'onnx-inference',
   consumes: ['imputed_input_image'],
   produces: ['model_output_image'],
-  parameters: onnxParameters.refine((p) => p.overlap < p.tile, {
-    path: ['overlap'],
-    message: 'must be smaller than tile',
-  }),
+  parameters: onnxParameters
+    .extend({ allow_private_hosts: z.boolean().default(false) })
+    .refine((p) => p.overlap < p.tile, {
+      path: ['overlap'],
+      message: 'must be smaller than tile',
+    }),
 })

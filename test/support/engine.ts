@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { connection, type Client, dag, type Directory, type File } from '@dagger.io/dagger'
 import { compose, type Composed } from '../../pipelines/compose.ts'
-import { parseModel } from '../../pipelines/model.ts'
+import { type ModelMetadata, parseModel } from '../../pipelines/model.ts'
 import { planInference, type PlanOptions } from '../../pipelines/plan.ts'
 import { inferenceRequest } from '../../pipelines/request.ts'
 import type { StepEnvironment } from '../../steps/step.ts'
@@ -38,8 +38,9 @@ export const run = (
   options: PlanOptions = {},
   request: object = {},
   more: Partial<StepEnvironment> = {},
+  change: (model: ModelMetadata) => ModelMetadata = (model) => model,
 ): Promise<Composed> => {
-  const metadata = parseModel(readFileSync(`${root}/models/${model}.yaml`, 'utf8'))
+  const metadata = change(parseModel(readFileSync(`${root}/models/${model}.yaml`, 'utf8')))
   const plan = planInference(inferenceRequest.parse(request), metadata, { files, ...options })
   const env = {
     dag: dag as Client,

@@ -1,4 +1,7 @@
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
   type Client,
@@ -11,6 +14,7 @@ import {
   startService,
   water,
 } from '../support/api.ts'
+import { root } from '../support/engine.ts'
 import { startGeoserver } from '../support/geoserver.ts'
 
 let service: Service
@@ -143,6 +147,37 @@ test('a model registered by its metadata; its log is readable while it runs, and
   const ended = await client.get(`${log}?tail_lines=2`)
   const text = await (await fetch(ended.body.step_log_url)).text()
   expect(text).toMatch(/^prediction .*\nReturn code: 0\n$/)
+  await one.end('SIGTERM')
+})
+
+test("a user's own weights: shared, registered by their hash, run after the share has ended", async () => {
+  const one = await runner()
+  const [shipped] = (await client.get('/v2/models?internal_name=tiny-water')).body.results
+  const onnx = join(root, 'models/tiny-water/tiny_water.onnx')
+  const url = await client.share(onnx, 'weights.onnx')
+  const sha256 = createHash('sha256').update(readFileSync(onnx)).digest('hex')
+  const register = (weights: object) =>
+    client.post('/v2/models', {
+      ...shipped,
+      display_name: 'own-water',
+      inference: { ...shipped.inference, weights },
+    })
+  const wrong = await register({ url, sha256: '0'.repeat(64) })
+  expect([wrong.status, wrong.body.detail[0].loc]).toEqual([
+    422,
+    ['body', 'inference', 'weights', 'sha256'],
+  ])
+  expect(wrong.body.detail[0].msg).toContain(sha256)
+  const gone = await register({ url: url.replace('weights.onnx', 'nothing.onnx'), sha256 })
+  expect(gone.body.detail[0].loc).toEqual(['body', 'inference', 'weights', 'url'])
+  const made = await register({ url, sha256 })
+  expect([made.status, made.body.inference.weights.url]).toEqual([201, url.split('?')[0]])
+  // What a day later would do: the share is gone, the model is not.
+  rmSync(join(service.settings.DATA_FOLDER, 'objects/temporary-uploads'), { recursive: true })
+  scene = await client.share(SPAIN, 'spain.tif')
+  const id = await submit({ model_display_name: 'own-water' })
+  const { inference } = await client.ended(id)
+  expect([inference.status, inference.inference_output]).toEqual(['COMPLETED', null])
   await one.end('SIGTERM')
 })
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
@@ -89,6 +90,47 @@ test('a scene by URL is fetched once for the same request; redirects and refusal
     expect((await go('/flaky.tif')).error?.code).toBe('source.unreachable')
     broken = false
     expect((await go('/flaky.tif')).error).toBeNull()
+  })
+  files.close()
+})
+
+test("weights by URL: fetched once, checked by their hash, a refusal named as the model's", async () => {
+  const onnx = readFileSync(join(root, 'models/tiny-water/tiny_water.onnx'))
+  let fetched = 0
+  const files = createServer((request, response) => {
+    if (request.url === '/gone.onnx') return response.writeHead(403).end()
+    fetched++
+    return response.writeHead(200).end(onnx)
+  })
+  await new Promise<void>((listening) => files.listen(0, '127.0.0.1', listening))
+  const port = (files.address() as AddressInfo).port
+  const sha256 = createHash('sha256').update(onnx).digest('hex')
+  await session(async () => {
+    const inputs = dag.directory().withFile('s.tif', scene(SPAIN))
+    const go = async (path: string, hash = sha256) => {
+      const weights = { url: `http://weights:${port}${path}`, sha256: hash }
+      const { manifest } = await run(
+        'tiny-water',
+        inputs,
+        ['s.tif'],
+        { allowPrivateHosts: true },
+        {},
+        { services: { weights: service(port) } },
+        (model) => ({ ...model, inference: { ...model.inference!, weights } }),
+      )
+      return manifest.tasks[0]!.steps[1]!
+    }
+    expect((await go('/water.onnx')).error).toBeNull()
+    expect((await go('/water.onnx')).cached).toBe(true)
+    expect(fetched).toBe(1)
+    expect((await go('/gone.onnx')).error).toEqual({
+      code: 'model.refused',
+      message: expect.stringContaining('inference.weights.url: the URL answered 403'),
+    })
+    expect((await go('/other.onnx', '0'.repeat(64))).error).toMatchObject({
+      code: 'model.bad_weights',
+      message: expect.stringContaining(sha256),
+    })
   })
   files.close()
 })

