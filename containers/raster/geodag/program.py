@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -66,6 +67,16 @@ def _alarm(seconds: int):
     signal.alarm(seconds)
 
 
+def _limit_memory() -> None:
+    """Half of the machine: a raster or a model that asks for all ends its step, not the engine.
+
+    Dagger has no limit of its own. Never below 8 GB of addresses, most of which are never touched.
+    """
+    half = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    most = max(half, 8_000_000_000)
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
 def run(main, timeout_seconds: int = 1800) -> None:
     """Calls ``main(job)`` and writes ``result.json``; never raises, so that a log is always kept."""
     started = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=_age())
@@ -74,6 +85,7 @@ def run(main, timeout_seconds: int = 1800) -> None:
         job = Job(json.load(file), sys.argv[2], sys.argv[3])
     error = None
     try:
+        _limit_memory()
         _alarm(timeout_seconds)
         main(job)
     except StepError as failure:

@@ -91,6 +91,8 @@ def _run(model, name: str, x: numpy.ndarray, activation: str) -> numpy.ndarray:
     try:
         y = model.run(None, {name: x})[0]
     except Exception as failure:
+        if "bad_alloc" in str(failure) or "allocate memory" in str(failure):
+            raise MemoryError from failure
         raise StepError("model.bad_input", f"the model refuses [{', '.join(map(str, x.shape))}]: {failure}") from failure
     if y.ndim != 4 or y.shape[0] != x.shape[0] or y.shape[2:] != x.shape[2:]:
         raise StepError(

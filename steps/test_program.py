@@ -1,0 +1,22 @@
+"""The frame of every raster program (containers/raster/geodag/program.py)."""
+
+import json
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def test_a_program_that_asks_for_the_whole_machine_ends_alone(tmp_path):
+    (tmp_path / "main.py").write_text(
+        "import os, numpy\n"
+        "from geodag.program import run\n"
+        "whole = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')\n"
+        "run(lambda job: numpy.empty(max(whole, 9_000_000_000), 'uint8'))\n"
+    )
+    (tmp_path / "parameters.json").write_text(json.dumps({"parameters": {}, "artifacts": {}}))
+    env = {**os.environ, "PYTHONPATH": os.path.join(HERE, "../containers/raster")}
+    subprocess.run([sys.executable, tmp_path / "main.py", tmp_path / "parameters.json", tmp_path, tmp_path / "out"], env=env, check=True)
+    result = json.loads((tmp_path / "out/result.json").read_text())
+    assert (result["status"], result["error"]["code"]) == ("FAILED", "step.memory")
