@@ -23,6 +23,7 @@ export type InferenceArguments = Maybe<{
   datetime: string
   processor: File
   processorParameters: string
+  processorLimits: string
   geoserverUrl: string
   geoserverUsername: Secret
   geoserverPassword: Secret
@@ -30,11 +31,11 @@ export type InferenceArguments = Maybe<{
   geoserver: Service
 }>
 
-const jsonObject = (text: string, code: string, name: string) => {
+const jsonObject = (text: string, code: string, name: string, such = '{"threshold": 80}') => {
   try {
     return z.record(z.string(), z.json()).parse(JSON.parse(text))
   } catch {
-    throw new PlanError(code, `${name} must be a JSON object such as '{"threshold": 80}'`)
+    throw new PlanError(code, `${name} must be a JSON object such as '${such}'`)
   }
 }
 
@@ -82,6 +83,12 @@ const readProcessor = async (args: InferenceArguments): Promise<Processor | unde
       args.processorParameters ?? '{}',
       'processor.parameters',
       'processor-parameters',
+    ),
+    limits: jsonObject(
+      args.processorLimits ?? '{}',
+      'processor.limits',
+      'processor-limits',
+      '{"memory_mb": 4096}',
     ),
   }
 }

@@ -28,7 +28,8 @@ export interface Processor {
   readonly script: string
   readonly file_name: string
   readonly processor_parameters: Record<string, z.core.util.JSONType>
-  readonly limits?: Record<string, number>
+  /** @see steps/generic-python-processor/contract.ts */
+  readonly limits?: Record<string, z.core.util.JSONType>
 }
 export interface PlanOptions {
   readonly inferenceId?: string

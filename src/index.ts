@@ -59,6 +59,8 @@ export class Geodag {
     processor?: File,
     /** Its parameters, a JSON object */
     processorParameters: string = '{}',
+    /** Its limits where the defaults do not do, a JSON object such as {"memory_mb": 4096, "wall_seconds": 1200} */
+    processorLimits: string = '{}',
     /** GeoServer to publish to, such as https://host/geoserver; without it the push is skipped */
     geoserverUrl?: string,
     /** GeoServer's user name */
@@ -80,6 +82,7 @@ export class Geodag {
       datetime,
       processor,
       processorParameters,
+      processorLimits,
       geoserverUrl,
       geoserverUsername,
       geoserverPassword,
@@ -108,6 +111,8 @@ export class Geodag {
     processor?: File,
     /** Its parameters, a JSON object */
     processorParameters: string = '{}',
+    /** Its limits, a JSON object */
+    processorLimits: string = '{}',
   ): Promise<string> {
     return planText(dag, this.assets, {
       model,
@@ -118,6 +123,7 @@ export class Geodag {
       datetime,
       processor,
       processorParameters,
+      processorLimits,
     })
   }
 

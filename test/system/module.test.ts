@@ -91,6 +91,14 @@ test.each([
     /processor\.parameters: processor-parameters must be a JSON object/,
   ],
   [
+    'a limit that is none',
+    [
+      ...['--model', 'tiny-water', '--processor', file('q.py', '')],
+      ...['--processor-limits', '{"memory": 1}'],
+    ],
+    /plan\.invalid: generic-python-processor: limits: Unrecognized key: "memory"/,
+  ],
+  [
     'a date that is none',
     ['--model', 'tiny-water', '--datetime', 'yesterday'],
     /request\.invalid: datetime: yesterday is not YYYY-MM-DD/,
