@@ -161,7 +161,10 @@ export const createApp = (deps: AppDeps) => {
     return c.body(await readFile(scalar))
   })
   // From this server, not from a CDN: works in a closed network.
-  api.get('/docs', Scalar({ url: './openapi.json', cdn: './docs/scalar.js', pageTitle: 'geodag' }))
+  const page = { url: './openapi.json', cdn: './docs/scalar.js', pageTitle: 'geodag' }
+  // Nothing that talks to somebody else's server: no assistant, no sharing, no telemetry.
+  const own = { agent: { disabled: true }, showDeveloperTools: 'never', telemetry: false } as const
+  api.get('/docs', Scalar({ ...page, ...own, withDefaultFonts: false }))
 
   const open = ['/health/livez', '/health/readyz', '/metrics', '/openapi.json', '/docs', '/']
   const known = [...router.routes, ...open.map((path) => ({ path, method: 'get' }))].map(
