@@ -71,10 +71,18 @@ const files = (): void => {
   }
 }
 
-const parsed = parseArgs({
-  allowPositionals: true,
-  options: { model: { type: 'string', default: 'tiny-water' }, datetime: { type: 'string' } },
-})
+const usage = 'npm run demo -- [scene.tif] [--model NAME] [--datetime YYYY-MM-DD]'
+const argumentsOf = () => {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: { model: { type: 'string', default: 'tiny-water' }, datetime: { type: 'string' } },
+    })
+  } catch (error) {
+    return fail(`${(error as Error).message}\nusage: ${usage}`)
+  }
+}
+const parsed = argumentsOf()
 const given = parsed.positionals[0]
 if (given && !existsSync(given)) fail(`${given}: no such file; give the path of a GeoTIFF`)
 mkdirSync(out, { recursive: true })

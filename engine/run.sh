@@ -12,7 +12,7 @@ say() { if [ "$what" = create-api-key ]; then echo "geodag: $*" >&2; else echo "
 if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
   say "installing the npm packages"
   # Not `npm ci`: it refuses a lock file made where the registry lists this platform's packages only.
-  npm install --no-save --no-audit --no-fund >&2
+  npm install --no-save --no-audit --no-fund --loglevel=error >&2
 fi
 PATH="$PWD/node_modules/.bin:$PATH" # Node 24 from the npm package `node`
 

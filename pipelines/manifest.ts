@@ -44,7 +44,9 @@ export const summarize = (manifest: Manifest): string =>
       `${task.folder}  ${task.status}  ${task.source}`,
       ...task.steps.map((step) => {
         const time = step.status === 'STOPPED' ? '' : `${step.seconds.toFixed(2)} s`
-        const note = step.error ? `${step.error.code}: ${step.error.message}` : ''
+        const note = step.error
+          ? `${step.error.code}: ${step.error.message}`
+          : String(step.details.note ?? '')
         return `  ${step.process_id.padEnd(26)}${step.status.padEnd(10)}${time.padStart(9)}${step.cached ? '  cached' : ''}  ${note}`.trimEnd()
       }),
     ]),

@@ -58,6 +58,14 @@ export const readModel = async (
   return parseModel(await assets.file(`models/${args.model}.yaml`).contents(), `${args.model}.yaml`)
 }
 
+/** Fields of the wire's body: on the command line a misspelt one must not be a field left out. */
+const KNOWN = new Set([
+  ...Object.keys(inferenceRequest.shape),
+  ...['model_id', 'fine_tuning_id', 'generic_processor_id', 'maxcc', 'name', 'demo'],
+  ...['pipeline_steps', 'data_connector_config', 'geoserver_layers', 'inference_output'],
+  'inferencing',
+])
+
 const readRequest = async (args: InferenceArguments): Promise<InferenceRequest> => {
   const name = args.request ? await args.request.name() : 'request'
   let document: unknown = {}
@@ -68,6 +76,12 @@ const readRequest = async (args: InferenceArguments): Promise<InferenceRequest> 
   }
   const parsed = inferenceRequest.safeParse(document)
   if (!parsed.success) throw invalid('request.invalid', name, parsed.error)
+  const strange = Object.keys(parsed.data).find((key) => !KNOWN.has(key))
+  if (strange)
+    throw new PlanError(
+      'request.invalid',
+      `${name}: ${strange}: no such field; use one of ${[...KNOWN].join(', ')}`,
+    )
   if (args.datetime === undefined) return parsed.data
   if (!z.iso.date().safeParse(args.datetime).success)
     throw new PlanError('request.invalid', `datetime: ${args.datetime} is not YYYY-MM-DD`)
@@ -75,7 +89,13 @@ const readRequest = async (args: InferenceArguments): Promise<InferenceRequest> 
 }
 
 const readProcessor = async (args: InferenceArguments): Promise<Processor | undefined> => {
-  if (!args.processor) return undefined
+  if (!args.processor) {
+    if ((args.processorParameters ?? '{}').trim() === '{}') return undefined
+    throw new PlanError(
+      'processor.parameters',
+      'processor-parameters without --processor: name the script',
+    )
+  }
   return {
     script: await args.processor.contents(),
     file_name: await args.processor.name(),
@@ -104,13 +124,29 @@ const geoserverUrlOf = (args: InferenceArguments): { geoserverUrl?: string } => 
   return args.geoserver ? { geoserverUrl: 'http://geoserver:8080/geoserver' } : {}
 }
 
+/** @throws PlanError `model.no_weights` before any step runs */
+const checkWeights = async (assets: Directory, model: ModelMetadata, given: File | undefined) => {
+  const from = model.inference?.weights
+  if (!from || !('file' in from)) return
+  if (given && from.file === 'weights.onnx') return
+  if ((await assets.glob(`models/${from.file}`)).length === 0)
+    throw new PlanError(
+      'model.no_weights',
+      `inference.weights.file: there is no models/${from.file}: pass your own with --weights and name it weights.onnx in the model's file`,
+    )
+}
+
 const planOf = async (
   dag: Client,
   assets: Directory,
   args: InferenceArguments,
 ): Promise<{ plan: Plan; inputs: Directory }> => {
-  const model = await readModel(dag, assets, args)
   const request = await readRequest(args)
+  const model = await readModel(dag, assets, {
+    ...args,
+    model: args.model ?? request.model_display_name ?? undefined,
+  })
+  await checkWeights(assets, model, args.weights)
   const inputs = await inputsOf(dag, args)
   const files = (await inputs.entries()).filter((name) => /\.(tiff?|zip)$/i.test(name))
   // A scene given by name is run whatever its ending: the step says what is wrong with it.

@@ -194,6 +194,19 @@ const checkOrder = (order: readonly StepName[]): void => {
   }
 }
 
+/** @throws PlanError `model.invalid` where mean or std is not one number a band */
+const checkStatistics = (model: ModelMetadata, request: InferenceRequest): void => {
+  const { bands } = (request.model_input_data_spec ?? model.model_input_data_spec)[0]!
+  for (const name of ['mean', 'std'] as const) {
+    const given = model.inference?.[name].length ?? 0
+    if (given && given !== bands.length)
+      throw new PlanError(
+        'model.invalid',
+        `inference.${name}: ${given} values for ${bands.length} bands of model_input_data_spec: give one a band`,
+      )
+  }
+}
+
 /** (request, model) to tasks and steps; every step's parameters already passed its contract. */
 export const planInference = (
   request: InferenceRequest,
@@ -204,6 +217,7 @@ export const planInference = (
     options.inferenceId ?? inferenceIdOf(request, model, options.files, options.processor ?? null)
   const order = stepOrder(model, options.processor !== undefined)
   checkOrder(order)
+  checkStatistics(model, request)
   const dates = request.temporal_domain
   const tasks = sourcesOf(request, options.files ?? []).map((source, n): PlannedTask => {
     const date = /^\d{4}-\d{2}-\d{2}$/.test(dates[n] ?? '') ? dates[n]! : null

@@ -21,6 +21,13 @@ export class InferenceResult {
     this.summary = summary
   }
 
+  /** The summary; ends with exit code 1 when any task failed: for CI */
+  @func()
+  completed(): string {
+    if (!this.summary.startsWith('COMPLETED ')) throw new Error(this.summary)
+    return this.summary
+  }
+
   /** The scene beside the scene with the prediction over it, PNG */
   @func()
   async preview(): Promise<File> {

@@ -110,6 +110,7 @@ const upload = async (
 /** What of a finished step's report clients can read on the step. */
 const kept = ({ status, details, artifacts }: StepReport): Partial<WireStep> => ({
   ...(status === 'SKIPPED' ? { message: `skipped: ${String(details.reason)}` } : {}),
+  ...(details.note === undefined ? {} : { message: String(details.note) }),
   ...(details.result === undefined ? {} : { result: details.result }),
   ...(Object.keys(artifacts).length ? { artifacts } : {}),
 })
@@ -122,6 +123,7 @@ class Try {
   private readonly log: LiveLog
   private readonly scratch: string
   private readonly abort: (why: Error) => void
+  private readonly signal: AbortSignal
   private timer: NodeJS.Timeout | undefined
   /** [west, south, east, north] of the scene, EPSG:4326; from the step that fetched it. */
   private bbox: unknown
@@ -133,6 +135,7 @@ class Try {
     log: LiveLog,
     scratch: string,
     abort: (why: Error) => void,
+    signal: AbortSignal,
   ) {
     this.deps = deps
     this.row = row
@@ -140,6 +143,7 @@ class Try {
     this.log = log
     this.scratch = scratch
     this.abort = abort
+    this.signal = signal
   }
 
   private wire(step: PlannedStep) {
@@ -168,6 +172,8 @@ class Try {
 
   async ended(step: PlannedStep, end: StepEnd): Promise<void> {
     clearTimeout(this.timer)
+    // Stopped from outside: that the session then fails is no news, and what was heard live is the log.
+    if (this.signal.aborted) throw this.signal.reason
     const { report } = end
     const { process_id, status } = this.wire(step)
     this.bbox ??= report.details.bbox
@@ -220,7 +226,7 @@ export const runTask = async (deps: RunDeps, row: TaskRow, outer: AbortSignal): 
   const log = new LiveLog(deps.db, row.task_id)
   const own = new AbortController()
   const signal = AbortSignal.any([outer, own.signal])
-  const tried = new Try(deps, row, log, scratch, (why) => own.abort(why))
+  const tried = new Try(deps, row, log, scratch, (why) => own.abort(why), signal)
   try {
     if (planned.fetch)
       await fetchScene(deps.store, planned.fetch, join(scratch, planned.task.source))

@@ -47,8 +47,10 @@ export const logReader = (db: Db, store: Store, listener: Listener) => {
   const stepStatus = async (task: string, step: string): Promise<string | undefined> => {
     const row = await db
       .selectFrom('inf_task')
+      .innerJoin('inf_inference', 'inf_inference.id', 'inf_task.inference_id')
       .select('pipeline_steps')
       .where('task_id', '=', task)
+      .where('inf_inference.deleted', '=', false)
       .executeTakeFirst()
     return row?.pipeline_steps.find((s) => s.process_id === step)?.status
   }

@@ -108,6 +108,23 @@ def test_a_band_too_few(room):
     refused(room.fetch("scene.tif", 4), "source.too_few_bands", "3 bands", "index 3")
 
 
+def test_bands_that_the_file_itself_calls_otherwise(room):
+    path = room.tif("scene.tif", ramp(3))
+    with rasterio.open(path, "r+") as scene:
+        scene.descriptions = ("B01", "B02", "B8A")
+    spec = [{"index": 0, "band_name": "blue", "scaling_factor": 1}]
+    refused(_with(room, spec), "source.wrong_bands", "scene.tif", "index 0 B01", "blue")
+    right = [{"index": 1, "band_name": "blue", "scaling_factor": 1}, {"index": 2, "band_name": "nir", "scaling_factor": 1}]
+    assert _with(room, right).result["status"] == "FINISHED"
+
+
+def _with(room, bands):
+    return room.run("url-connector", {
+        "file": "scene.tif", "date": None, "bands": bands, "require_crs": False,
+        "max_bytes": 4_000_000_000, "allow_private_hosts": False,
+    })  # fmt: skip
+
+
 def test_complex_numbers(room):
     room.tif("scene.tif", ramp(dtype="complex64"))
     refused(room.fetch("scene.tif"), "source.complex", "scene.tif", "amplitude")

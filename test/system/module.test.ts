@@ -23,6 +23,7 @@ const dagger = async (...args: string[]): Promise<{ ok: boolean; text: string }>
     return { ok: false, text: stdout + stderr }
   }
 }
+const WATER = readFileSync(join(root, 'models/tiny-water.yaml'), 'utf8')
 const infer = (...args: string[]) => dagger('call', 'run-inference', '--scene', SPAIN, ...args)
 
 test('every function and every argument of the surface has a help text', async () => {
@@ -54,6 +55,8 @@ test('run-inference through the module: outputs, manifest, preview, and a proces
   const bad = await infer('--model', 'tiny-water', '--processor', processor, 'summary')
   expect(bad.ok).toBe(true)
   expect(bad.text).toMatch(/generic-python-processor +FAILED .*processor\.no_main: no_guard\.py/)
+  const checked = await infer('--model', 'tiny-water', '--processor', processor, 'completed')
+  expect([checked.ok, checked.text.includes('processor.no_main')]).toEqual([false, true])
   const out = join(folder, 'out')
   await infer(
     '--model',
@@ -97,6 +100,26 @@ test.each([
       ...['--processor-limits', '{"memory": 1}'],
     ],
     /plan\.invalid: generic-python-processor: limits: Unrecognized key: "memory"/,
+  ],
+  [
+    'a misspelt field of a request',
+    ['--model', 'tiny-water', '--request', file('t.yaml', 'spacial_domain: {}')],
+    /request\.invalid: t\.yaml: spacial_domain: no such field; use one of model_display_name/,
+  ],
+  [
+    'parameters without a script',
+    ['--model', 'tiny-water', '--processor-parameters', '{"a": 1}'],
+    /processor\.parameters: processor-parameters without --processor/,
+  ],
+  [
+    'weights that were not given',
+    ['--model-file', file('w.yaml', WATER.replace('tiny-water/tiny_water.onnx', 'weights.onnx'))],
+    /model\.no_weights: inference\.weights\.file: there is no models\/weights\.onnx: pass your own with --weights/,
+  ],
+  [
+    'a mean of another length',
+    ['--model-file', file('n.yaml', WATER.replace('mean: [0.107582, ', 'mean: ['))],
+    /model\.invalid: inference\.mean: 5 values for 6 bands/,
   ],
   [
     'a date that is none',

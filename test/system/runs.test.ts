@@ -206,6 +206,7 @@ test('cancel ends the container; the inference is STOPPED and stays so', async (
   const { body: processor } = await client.processor(slow(120), 'cancelled_sleeper.py')
   const id = await submit({ generic_processor_id: processor.id })
   await client.until(id, () => sleepers('cancelled_sleeper.py').length > 0)
+  await sleep(3000)
   const asked = performance.now()
   const { status, body } = await client.post(`/v2/inference/${id}/cancel`)
   expect([status, body.msg]).toEqual([
@@ -222,6 +223,10 @@ test('cancel ends the container; the inference is STOPPED and stays so', async (
   const { body: inference } = await client.get(`/v2/inference/${id}`)
   expect(inference.status).toBe('STOPPED')
   expect(inference.tasks_count_stopped).toBe(3)
+  const { body: log } = await client.get(`/v2/tasks/${id}-task_0/logs/generic-python-processor`)
+  const heard = await (await fetch(log.step_log_url)).text()
+  expect(heard).toContain('tick 1')
+  expect(heard).not.toContain('engine')
   const again = await client.post(`/v2/inference/${id}/cancel`)
   expect(again.body.msg).toBe('Inference in STOPPED end state cannot be stopped.')
   await one.end('SIGTERM')

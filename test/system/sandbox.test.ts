@@ -133,6 +133,14 @@ print(json.dumps({'env': sorted(os.environ), 'uid': os.getuid(), 'groups': os.ge
     expect(seen.env!.filter((key) => /TOKEN|SECRET|OTEL|TRACE|DAGGER|KEY/.test(key))).toEqual([])
   }))
 
+test('a script that leaves no raster says so, and the prediction stays', () =>
+  session(async () => {
+    const { result, log } = await runScript(guard('print("only words")'), small)
+    expect([result.status, result.artifacts]).toEqual(['FINISHED', {}])
+    expect(result.details.note).toContain('left no raster below --output')
+    expect(log).toContain('left no raster below --output')
+  }))
+
 test("a neighbour that uses all its processes takes none of another's", () =>
   session(async () => {
     const hoard = guard(

@@ -7,6 +7,7 @@ import shutil
 import stat
 
 import rasterio
+from rasterio.shutil import copy
 
 from check import Breach
 
@@ -39,6 +40,14 @@ def _check(path: str, name: str) -> None:
         raise Breach("processor.bad_output", f"{name} cannot be read as GeoTIFF: close it before the script ends") from failure
 
 
+def _copy_as_cog(path: str, target: str, name: str) -> None:
+    """What goes on is a COG, as every prediction is, whatever the script wrote."""
+    try:
+        copy(path, target, driver="COG", compress="DEFLATE", blocksize=512, overview_resampling="nearest")
+    except rasterio.errors.RasterioError as failure:
+        raise Breach("processor.bad_output", f"{name} cannot be read as GeoTIFF: {failure}") from failure
+
+
 def _printed_object(tail: str) -> dict:
     """The JSON object on the last line, which the seed's sample prints as its result."""
     lines = [line for line in tail.splitlines() if line.strip()]
@@ -62,7 +71,9 @@ def collect(work: str, outputs: str, prediction: str | None, tail: str) -> tuple
         artifacts = {"model_output_image": f"{stem}_processed_pred.tif"}
         if prediction:
             artifacts["model_output_image_raw"] = prediction
-        shutil.copyfile(chosen[0], os.path.join(outputs, artifacts["model_output_image"]))
+        _copy_as_cog(chosen[0], os.path.join(outputs, artifacts["model_output_image"]), chosen[1])
+    else:
+        details["note"] = "the script left no raster below --output: the prediction stays as it was"
     for path, name in files:
         taken = name in ("result.json", "log.txt", "valid.tif", prediction) or os.path.exists(os.path.join(outputs, name))
         if (not chosen or path != chosen[0]) and not taken:

@@ -69,6 +69,8 @@ def main() -> None:
     with LiveLog(os.path.join(outputs, "log.txt"), os.path.join(folder, "live")) as log:
         try:
             artifacts, details = run(job, folder, inputs, outputs, log)
+            if "note" in details:
+                log.write(f"{details['note']}\n".encode())
         except Breach as breach:
             error = {"code": breach.code, "message": str(breach)}
             log.write(f"\n{breach.code}: {breach}\n".encode())

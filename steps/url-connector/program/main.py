@@ -26,6 +26,12 @@ from impute import Source, fill, medians
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
+SENTINEL_2 = {
+    "coastal": ("B01",), "blue": ("B02",), "green": ("B03",), "red": ("B04",), "rededge1": ("B05",), "rededge2": ("B06",),
+    "rededge3": ("B07",), "nir": ("B08", "B8A"), "nir08": ("B8A",), "nir09": ("B09",), "swir16": ("B11",), "swir22": ("B12",),
+}  # fmt: skip
+
+
 def has_date(text: str) -> bool:
     """Whether a day of the calendar is in ``text``: 2024-13-45 is none."""
     for found in DATE.findall(text):
@@ -69,6 +75,21 @@ def local_copy(job, target: str) -> None:
             os.remove(path)
 
 
+def check_names(scene, bands: list[dict], name: str) -> None:
+    """Fails with ``source.wrong_bands`` where a Sentinel-2 file calls a band another than the spec reads it as."""
+    named = [(text or "").strip().upper() for text in scene.descriptions]
+    if "B8A" not in named:  # only Sentinel-2 has this name; others number their bands in other ways
+        return
+    for band in bands:
+        found, wanted = named[band["index"]], SENTINEL_2.get(band["band_name"].lower(), (band["band_name"].upper(),))
+        if re.fullmatch(r"B\d[\dA]", found) and re.fullmatch(r"B\d[\dA]", wanted[0]) and found not in wanted:
+            raise StepError(
+                "source.wrong_bands",
+                f"{name} calls band index {band['index']} {found}, model_input_data_spec reads it as {band['band_name']}: "
+                "give a scene with the bands in the spec's order, or change the spec's indexes",
+            )
+
+
 def check(job, scene) -> None:
     """Whether the spec fits the scene. Fails with ``source.*``, the file named."""
     bands = job.parameters["bands"]
@@ -80,6 +101,7 @@ def check(job, scene) -> None:
             f"{name} has {scene.count} bands, model_input_data_spec names band index {wanted - 1} (counted from 0): "
             "give a scene with all bands, or change the indexes",
         )
+    check_names(scene, bands, name)
     for band in bands:
         factor = band.get("scaling_factor", 1)
         if not math.isfinite(factor) or abs(factor) > 1e30 or abs(factor) < 1e-30:
