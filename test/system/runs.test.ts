@@ -197,7 +197,9 @@ test("a user's script is heard while it runs in its sandbox", async () => {
   expect(live).not.toContain('tick 15')
   expect((await client.ended(id)).inference.status).toBe('COMPLETED')
   const whole = await (await fetch((await client.get(log)).body.step_log_url)).text()
-  expect(whole).toMatch(/^-+INVOKING TASK-+\nTask ID: .*\nCommand: [^]*tick 15\nReturn code: 0\n$/)
+  expect(whole).toMatch(
+    /^-+INVOKING TASK-+\nTask ID: .*\nCommand: [^]*tick 15\nthe script left no raster .*\nReturn code: 0\n$/,
+  )
   await one.end('SIGTERM')
 })
 
