@@ -110,7 +110,8 @@ const connectorsOf = (
   })
 }
 
-const filled = (options: unknown): Record<string, unknown> | undefined =>
+/** Options that say something: `{}` and `[]` are as good as none. */
+export const filled = (options: unknown): Record<string, unknown> | undefined =>
   options && Object.keys(options).length ? (options as Record<string, unknown>) : undefined
 
 /** @throws HttpError 404 where the user has no such processor, 422 where its file never arrived */

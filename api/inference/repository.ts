@@ -58,6 +58,28 @@ export const publish = async (
   await notify(trx, 'geodag_event', id)
 }
 
+/** Why something failed, on the inference, readable by REST; under `lockInference`. */
+export const addError = async (
+  trx: Db,
+  id: string,
+  error: { readonly code: string; readonly message: string; readonly [more: string]: unknown },
+): Promise<void> => {
+  const { inference_output } = await trx
+    .selectFrom('inf_inference')
+    .select('inference_output')
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow()
+  const held = Array.isArray(inference_output?.errors) ? inference_output.errors : []
+  await trx
+    .updateTable('inf_inference')
+    .set({
+      inference_output: json({ ...inference_output, errors: [...held, error] }),
+      updated_at: sql`now()`,
+    })
+    .where('id', '=', id)
+    .execute()
+}
+
 /** Reads and writes of `inf_inference` by clients; the runner's are in runs/. */
 export const inferenceRepository = (db: Db, config: Config) => {
   const system = config.DEFAULT_SYSTEM_USER

@@ -1,9 +1,8 @@
-import { sql } from 'kysely'
 import type { z } from 'zod'
-import { type Db, json } from '../database.ts'
+import type { Db } from '../database.ts'
 import { HttpError, problemsOf } from '../errors.ts'
 import { addLayers, layersDetail } from '../inference/layers.ts'
-import { lockInference, reconcile } from '../inference/repository.ts'
+import { addError, lockInference, reconcile } from '../inference/repository.ts'
 import { userText } from './error-table.ts'
 
 interface Event {
@@ -51,22 +50,9 @@ const layersOf = (detail: Record<string, unknown>): z.output<typeof layersDetail
 
 /** A failure that a service reports is read by REST too, as the runner's own are. */
 const keepError = async (trx: Db, id: string, detail: Record<string, unknown>): Promise<void> => {
-  const { inference_output } = await trx
-    .selectFrom('inf_inference')
-    .select('inference_output')
-    .where('id', '=', id)
-    .executeTakeFirstOrThrow()
-  const held = Array.isArray(inference_output?.errors) ? inference_output.errors : []
   const code = detail.error_code === undefined ? 'service' : String(detail.error_code)
-  const error = { code, message: errorText(detail), task_id: detail.task_id ?? null }
-  await trx
-    .updateTable('inf_inference')
-    .set({
-      inference_output: json({ ...inference_output, errors: [...held, error] }),
-      updated_at: sql`now()`,
-    })
-    .where('id', '=', id)
-    .execute()
+  const message = errorText(detail)
+  await addError(trx, id, { code, message, task_id: detail.task_id ?? null })
 }
 
 /**

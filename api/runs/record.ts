@@ -1,8 +1,8 @@
 import { type Selectable, sql } from 'kysely'
 import { TASK_ENDS, taskStatus } from '../../pipelines/status.ts'
-import { type Db, json, notify, persist, type TaskTable, type WireStep } from '../database.ts'
+import { type Db, notify, persist, type TaskTable, type WireStep } from '../database.ts'
 import { addLayers } from '../inference/layers.ts'
-import { lockInference, publish, reconcile } from '../inference/repository.ts'
+import { addError, lockInference, publish, reconcile } from '../inference/repository.ts'
 import { stepTime } from '../time.ts'
 
 export type TaskRow = Selectable<TaskTable>
@@ -140,18 +140,7 @@ export const recorder = (
 
   /** Why it failed, on the inference, readable by REST. */
   const keepError = async (trx: Db, task: TaskRow, error: StepFailure & { step: string }) => {
-    const { inference_output } = await trx
-      .selectFrom('inf_inference')
-      .select('inference_output')
-      .where('id', '=', task.inference_id)
-      .executeTakeFirstOrThrow()
-    const held = (inference_output ?? {}) as { errors?: unknown[] }
-    const errors = [...(held.errors ?? []), { ...error, task_id: task.task_id }]
-    await trx
-      .updateTable('inf_inference')
-      .set({ inference_output: json({ ...held, errors }) })
-      .where('id', '=', task.inference_id)
-      .execute()
+    await addError(trx, task.inference_id, { ...error, task_id: task.task_id })
     const detail = { error: error.message, error_code: error.code, task_id: task.task_id }
     await publish(trx, task.inference_id, 'Inf:Task:Failed', detail, system)
   }

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { z } from 'zod'
 import type { Config } from '../config.ts'
 import type { Db } from '../database.ts'
-import { findTune, prepare } from '../inference/create.ts'
+import { filled, findTune, prepare } from '../inference/create.ts'
 import { inferenceRepository } from '../inference/repository.ts'
 import {
   inferenceAnswer,
@@ -23,12 +23,10 @@ const OPTIONS = [
   'post_processing',
 ] as const
 
-const isFilled = (value: unknown): boolean => !!value && Object.keys(value).length > 0
-
 /** The tune's own options where the request has none: the tune goes before its sandbox model. */
 const optionsOf = (kept: Record<string, unknown>, given: Record<string, unknown>) =>
   Object.fromEntries(
-    OPTIONS.filter((key) => !isFilled(given[key]) && isFilled(kept[key])).map((key) => [
+    OPTIONS.filter((key) => !filled(given[key]) && filled(kept[key])).map((key) => [
       key,
       withoutNulls(kept[key]),
     ]),
@@ -43,7 +41,7 @@ const keepOptions = async (
   tune: { id: string; train_options: Record<string, unknown> },
   config: Record<string, unknown>,
 ): Promise<void> => {
-  const tried = OPTIONS.filter((key) => isFilled(config[key])).map((key) => [key, config[key]])
+  const tried = OPTIONS.filter((key) => filled(config[key])).map((key) => [key, config[key]])
   const train_options = JSON.stringify({ ...tune.train_options, ...Object.fromEntries(tried) })
   await db.updateTable('tune').set({ train_options }).where('id', '=', tune.id).execute()
 }
