@@ -1,6 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
 import { streamSSE } from 'hono/streaming'
-import { sql } from 'kysely'
 import { z } from 'zod'
 import { INFERENCE_ENDS } from '../../pipelines/status.ts'
 import type { Config } from '../config.ts'
