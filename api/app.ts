@@ -10,27 +10,20 @@ import { exceeded, limitHeaders, RateLimiter } from './auth/rate-limit.ts'
 import { keyRoutes } from './auth/routes.ts'
 import type { Config } from './config.ts'
 import { dataRoutes } from './data/routes.ts'
-import { type Db, isPassing } from './database.ts'
-import { HttpError } from './errors.ts'
+import { type Db, isPassing } from './database/database.ts'
+import { HttpError } from './http/errors.ts'
 import { groupRoutes } from './groups/routes.ts'
 import { inferenceRepository } from './inference/repository.ts'
 import { inferenceRoutes } from './inference/routes.ts'
-import type { Listener } from './listener.ts'
-import { apiMetrics } from './metrics.ts'
+import type { Listener } from './database/listener.ts'
+import { apiMetrics } from './http/metrics.ts'
 import { modelRoutes } from './models/routes.ts'
 import { eventsOf, notificationRoutes } from './notifications/routes.ts'
 import { webSocketRoute } from './notifications/websocket.ts'
-import { openapi } from './openapi.ts'
+import { openapi } from './http/openapi.ts'
 import { processorRoutes } from './processors/routes.ts'
-import {
-  type AnyRoute,
-  type Ctx,
-  type Identity,
-  matcher,
-  Router,
-  status,
-  type Vars,
-} from './routing.ts'
+import type { Ctx, Identity, Vars } from './http/context.ts'
+import { type AnyRoute, matcher, Router, status } from './http/routing.ts'
 import { FolderStore } from './storage/folder.ts'
 import { fileRoutes } from './storage/routes.ts'
 import type { Store } from './storage/store.ts'

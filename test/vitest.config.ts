@@ -8,7 +8,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{steps,pipelines,api}/**/*.test.ts', 'test/unit/**/*.test.ts'],
+          include: ['{steps,pipelines,api,connectors}/**/*.test.ts', 'test/unit/**/*.test.ts'],
         },
       },
       {

@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
-import type { Db } from '../database.ts'
-import { fail, type Router, uuid } from '../routing.ts'
-import { zonelessTime } from '../time.ts'
+import type { Db } from '../database/database.ts'
+import { fail, type Router, uuid } from '../http/routing.ts'
+import { zonelessTime } from '../http/time.ts'
 import { createKey } from './keys.ts'
 
 const tag = 'API keys'

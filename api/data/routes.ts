@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { fail, paging, type Router } from '../routing.ts'
+import { fail, paging, type Router } from '../http/routing.ts'
 import { LIFETIME, type Store } from '../storage/store.ts'
 import { advise, adviceInput, STAC_URL } from './advice.ts'
 import { catalogue } from './catalogue.ts'

@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import type { Db } from '../database.ts'
-import { inTransaction } from '../idempotency.ts'
-import { fail, KEY_USED, type Router, uuid, uuidParams } from '../routing.ts'
-import { wireTime } from '../time.ts'
+import type { Db } from '../database/database.ts'
+import { inTransaction } from '../http/idempotency.ts'
+import { fail, KEY_USED, type Router, uuid, uuidParams } from '../http/routing.ts'
+import { wireTime } from '../http/time.ts'
 
 const tag = 'Groups'
 const path = '/v2/groups'

@@ -1,12 +1,12 @@
 import type { Selectable } from 'kysely'
 import type { Config } from '../config.ts'
-import { type Database, type Db, type WireStep } from '../database.ts'
-import { HttpError, invalidBody } from '../errors.ts'
+import { type Database, type Db, type WireStep } from '../database/database.ts'
+import { HttpError, invalidBody } from '../http/errors.ts'
 import { modelRepository } from '../models/repository.ts'
 import type { ModelRow } from '../models/schema.ts'
 import { findSource } from '../data/catalogue.ts'
 import { areaOf } from './area.ts'
-import { visible } from '../visibility.ts'
+import { visible } from '../database/visibility.ts'
 import { type InferenceInput, withoutNulls } from './schema.ts'
 
 type TuneRow = Selectable<Database['tune']>

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
-import { type Db, json } from '../database.ts'
+import { type Db, json } from '../database/database.ts'
 
 /** What a service reports of published layers: in the seed's form, or ours. */
 export const layersDetail = z.looseObject({

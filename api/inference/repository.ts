@@ -1,9 +1,9 @@
 import { sql } from 'kysely'
 import { countsOf, INFERENCE_ENDS, statusOf, TASK_ENDS } from '../../pipelines/status.ts'
 import type { Config } from '../config.ts'
-import { type Db, json, notify, type WireStep } from '../database.ts'
-import { inTransaction } from '../idempotency.ts'
-import { visible } from '../visibility.ts'
+import { type Db, json, notify, type WireStep } from '../database/database.ts'
+import { inTransaction } from '../http/idempotency.ts'
+import { visible } from '../database/visibility.ts'
 import type { Prepared } from './create.ts'
 import type { InferenceRow } from './schema.ts'
 

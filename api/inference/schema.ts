@@ -1,10 +1,10 @@
 import type { Selectable } from 'kysely'
 import { z } from 'zod'
 import { inputSpec, postProcessing, pushEntry } from '../../pipelines/request.ts'
-import type { InferenceTable } from '../database.ts'
-import { INT_FROM_FLOAT } from '../errors.ts'
-import { uuid, wholeText } from '../routing.ts'
-import { stamps } from '../time.ts'
+import type { InferenceTable } from '../database/database.ts'
+import { INT_FROM_FLOAT } from '../http/errors.ts'
+import { uuid, wholeText } from '../http/routing.ts'
+import { stamps } from '../http/time.ts'
 
 /** Fields whose entries SDKs fill with nulls. */
 const NESTED = [

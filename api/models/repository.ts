@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import type { Config } from '../config.ts'
-import { type Db, json } from '../database.ts'
-import { inTransaction } from '../idempotency.ts'
-import { visible } from '../visibility.ts'
+import { type Db, json } from '../database/database.ts'
+import { inTransaction } from '../http/idempotency.ts'
+import { visible } from '../database/visibility.ts'
 import { internalName, type modelInput, type ModelRow } from './schema.ts'
 import type { z } from 'zod'
 

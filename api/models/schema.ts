@@ -1,8 +1,8 @@
 import type { Selectable } from 'kysely'
 import { z } from 'zod'
 import { onnxParameters } from '../../steps/onnx-inference/contract.ts'
-import type { ModelTable } from '../database.ts'
-import { stamps } from '../time.ts'
+import type { ModelTable } from '../database/database.ts'
+import { stamps } from '../http/time.ts'
 
 const text = z.string().nullish()
 const objects = z.array(z.record(z.string(), z.unknown())).nullish()

@@ -4,7 +4,7 @@ import { sql } from 'kysely'
 import { parse } from 'yaml'
 import { type ModelMetadata, parseModel } from '../../pipelines/model.ts'
 import type { Config } from '../config.ts'
-import { type Db, json } from '../database.ts'
+import { type Db, json } from '../database/database.ts'
 import { internalName } from './schema.ts'
 
 const folder = join(import.meta.dirname, '../../models')

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { z } from 'zod'
 import type { onnxParameters } from '../../steps/onnx-inference/contract.ts'
-import { invalidBody } from '../errors.ts'
+import { invalidBody } from '../http/errors.ts'
 import { NotServed, type Store } from '../storage/store.ts'
 
 type Inference = z.output<typeof onnxParameters> | null | undefined

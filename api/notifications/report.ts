@@ -1,6 +1,6 @@
 import type { z } from 'zod'
-import type { Db } from '../database.ts'
-import { HttpError, problemsOf } from '../errors.ts'
+import type { Db } from '../database/database.ts'
+import { HttpError, problemsOf } from '../http/errors.ts'
 import { addLayers, layersDetail } from '../inference/layers.ts'
 import { addError, lockInference, reconcile } from '../inference/repository.ts'
 import { userText } from './error-table.ts'

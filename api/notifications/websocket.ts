@@ -1,9 +1,9 @@
 import type { Hono } from 'hono'
 import type { UpgradeWebSocket } from 'hono/ws'
 import { z } from 'zod'
-import { HttpError } from '../errors.ts'
+import { HttpError } from '../http/errors.ts'
 import type { InferenceRepository } from '../inference/repository.ts'
-import type { Ctx, Identity, Vars } from '../routing.ts'
+import type { Ctx, Identity, Vars } from '../http/context.ts'
 import type { Events } from './routes.ts'
 
 const NOT_FOUND = 'Inference with EventId (%) Not Found.'

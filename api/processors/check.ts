@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { HttpError } from '../errors.ts'
+import { HttpError } from '../http/errors.ts'
 
 const LARGEST = 10 * 1024 * 1024
 

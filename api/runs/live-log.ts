@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream'
-import type { Db } from '../database.ts'
+import type { Db } from '../database/database.ts'
 
 const LARGEST = 10 * 1024 * 1024
 const ANSI = /\u001b\[[0-9;]*m/g

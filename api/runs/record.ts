@@ -1,9 +1,9 @@
 import { type Selectable, sql } from 'kysely'
 import { TASK_ENDS, taskStatus } from '../../pipelines/status.ts'
-import { type Db, notify, persist, type TaskTable, type WireStep } from '../database.ts'
+import { type Db, notify, persist, type TaskTable, type WireStep } from '../database/database.ts'
 import { addLayers } from '../inference/layers.ts'
 import { addError, lockInference, publish, reconcile } from '../inference/repository.ts'
-import { stepTime } from '../time.ts'
+import { stepTime } from '../http/time.ts'
 
 export type TaskRow = Selectable<TaskTable>
 

@@ -1,6 +1,6 @@
 import { PlanError } from '../../pipelines/errors.ts'
-import { isPassing, persist } from '../database.ts'
-import type { Listener } from '../listener.ts'
+import { isPassing, persist } from '../database/database.ts'
+import type { Listener } from '../database/listener.ts'
 import { logKey } from '../tasks/log.ts'
 import { planTask } from './plan-task.ts'
 import { LostLease, recorder as makeRecorder, type TaskRow } from './record.ts'

@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { Db } from '../database.ts'
-import type { Listener } from '../listener.ts'
+import type { Db } from '../database/database.ts'
+import type { Listener } from '../database/listener.ts'
 import type { Store } from '../storage/store.ts'
 
 /** Where the whole log of an ended step is kept. @see contract.md 2.6 */

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
 import type { Config } from '../config.ts'
-import type { Db } from '../database.ts'
+import type { Db } from '../database/database.ts'
 import { filled, findTune, prepare } from '../inference/create.ts'
 import { inferenceRepository } from '../inference/repository.ts'
 import {
@@ -11,9 +11,9 @@ import {
   tryOutInput,
   withoutNulls,
 } from '../inference/schema.ts'
-import { envelope, fail, KEY_USED, paging, type Router } from '../routing.ts'
-import { wireTime } from '../time.ts'
-import { visible } from '../visibility.ts'
+import { envelope, fail, KEY_USED, paging, type Router } from '../http/routing.ts'
+import { wireTime } from '../http/time.ts'
+import { visible } from '../database/visibility.ts'
 
 const tag = 'Tunes'
 const OPTIONS = [

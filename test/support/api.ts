@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createKey } from '../../api/auth/keys.ts'
-import { type Db, openDatabase } from '../../api/database.ts'
+import { type Db, openDatabase } from '../../api/database/database.ts'
 import { root } from './engine.ts'
 import { freshDatabase, startPostgres } from './services.ts'
 

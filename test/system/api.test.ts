@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { migrate, migrator, openDatabase } from '../../api/database.ts'
+import { migrate, migrator, openDatabase } from '../../api/database/database.ts'
 import {
   type Client,
   type Process,

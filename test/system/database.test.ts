@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openDatabase, persist } from '../../api/database.ts'
-import { Listener } from '../../api/listener.ts'
+import { openDatabase, persist } from '../../api/database/database.ts'
+import { Listener } from '../../api/database/listener.ts'
 import { freshDatabase, startPostgres, type TestPostgres } from '../support/services.ts'
 
 let postgres: TestPostgres

@@ -3,7 +3,7 @@ import { dirname, join, normalize } from 'node:path'
 import { expect, test } from 'vitest'
 
 const root = join(import.meta.dirname, '../..')
-const rooms = ['src', 'steps', 'pipelines', 'api', 'engine', 'test']
+const rooms = ['src', 'steps', 'pipelines', 'api', 'connectors', 'scripts', 'test']
 const sources = rooms
   .filter((room) => existsSync(join(root, room)))
   .flatMap((room) =>
@@ -27,11 +27,11 @@ const importsOf = (file: string, text: string): string[] =>
 const refusal = (file: string, target: string): string | undefined => {
   const [room, folder, name] = file.split('/')
   const test = file.endsWith('.test.ts')
-  if (test || room === 'test' || room === 'engine') return undefined
+  if (test || room === 'test' || room === 'scripts') return undefined
   const database = ['pg', 'kysely'].includes(target) || target.startsWith('api/')
   if (room !== 'api' && database) return 'only api/ sees the database'
   if (target.startsWith('src/') && room !== 'src') return 'nothing imports the surface'
-  if (target === 'node:child_process') return 'no process is spawned outside engine/ and test/'
+  if (target === 'node:child_process') return 'no process is spawned outside scripts/ and test/'
   if (room === 'steps' && name) {
     const own = target.startsWith(`steps/${folder}/`)
     if (/^steps\/[^/]+\//.test(target) && !own) return 'a step never imports another step'
@@ -71,11 +71,11 @@ test('the checker refuses what it should', () => {
   expect(refusal('api/models/x.ts', 'pipelines/compose.ts')).toBe('only api/runs/ touches Dagger')
 })
 
-test('the environment is read in api/config.ts, engine/ and test/ alone, and no file is a drawer', () => {
+test('the environment is read in api/config.ts, scripts/ and test/ alone, and no file is a drawer', () => {
   for (const file of sources) {
     const text = readFileSync(join(root, file), 'utf8')
     expect(text.split('\n').length, file).toBeLessThanOrEqual(400)
-    if (!/^(engine|test)\/|^api\/config\.ts/.test(file))
+    if (!/^(scripts|test)\/|^api\/config\.ts/.test(file))
       expect(text, file).not.toContain('process.env')
   }
 })

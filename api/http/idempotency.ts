@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { sql } from 'kysely'
-import type { Db } from './database.ts'
+import type { Db } from '../database/database.ts'
 import { HttpError } from './errors.ts'
-import type { Ctx } from './routing.ts'
+import type { Ctx } from './context.ts'
 
 /** `work` in a transaction of its own, or in the one that is open already. */
 export const inTransaction = <T>(db: Db, work: (trx: Db) => Promise<T>): Promise<T> =>

@@ -1,8 +1,8 @@
 import type { MiddlewareHandler } from 'hono'
 import { sql } from 'kysely'
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { Db } from './database.ts'
-import type { Vars } from './routing.ts'
+import type { Db } from '../database/database.ts'
+import type { Vars } from './context.ts'
 
 /** Prometheus: requests by route and status, tasks by status. */
 export const apiMetrics = (db: Db) => {

@@ -58,8 +58,8 @@ case $what in
     tsc --noEmit
     if [ -z "${DATABASE_URL:-}" ]; then
       say "looking for Docker, for the tests' Postgres and S3 (Debian's is installed where there is none)"
-      bash engine/docker.sh start || say "no Docker: the tests use embedded-postgres"
-      eval "$(bash engine/docker.sh env)"
+      bash scripts/docker.sh start || say "no Docker: the tests use embedded-postgres"
+      eval "$(bash scripts/docker.sh env)"
     fi
     say "running the tests"
     report=$(mktemp)
@@ -69,7 +69,7 @@ case $what in
     node test/support/count.ts "$report"
     exit "$status"
     ;;
-  demo) exec node engine/demo.ts "$@" ;;
+  demo) exec node scripts/demo.ts "$@" ;;
   start | runner) exec node api/main.ts "$what" "$@" ;;
   bench:api) exec node test/bench/api.ts "$@" ;;
   bench) exec node test/bench/bench.ts "$@" ;;

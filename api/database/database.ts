@@ -181,7 +181,7 @@ export const openDatabase = (url: string, max = 10): Db => {
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
 }
 
-const folder = join(import.meta.dirname, '../migrations')
+const folder = join(import.meta.dirname, '../../migrations')
 
 /** Migrations in the order of their numbers; Kysely's lock lets one process at a time apply them. */
 export const migrator = (db: Db): Migrator =>

@@ -1,18 +1,11 @@
-import type { Context, Hono } from 'hono'
+import type { Hono } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { z } from 'zod'
-import type { Db } from './database.ts'
+import type { Db } from '../database/database.ts'
+import type { Ctx, Vars } from './context.ts'
 import { HttpError, INT_PARSING, problemsOf } from './errors.ts'
 import { fingerprint, idempotent } from './idempotency.ts'
 import { parseJson, storable } from './json.ts'
-
-/** Who asks: the e-mail, and how it was shown. */
-export interface Identity {
-  readonly email: string
-  readonly by: 'off' | 'key' | 'jwt' | 'proxy'
-}
-export type Vars = { Variables: { identity: Identity; pattern: string } }
-export type Ctx = Context<Vars>
 
 type Schema = z.ZodType
 /** One endpoint: what it takes and answers. The OpenAPI document is made from the same object. */
