@@ -1,6 +1,7 @@
 import type { Client, Directory, File } from '@dagger.io/dagger'
 import type { Artifacts } from '../steps/artifacts.ts'
 import { stepResult, type StepResult } from '../steps/contract.ts'
+import { contractOf } from '../steps/contracts.ts'
 import { registry } from '../steps/registry.ts'
 import type { StepEnvironment } from '../steps/step.ts'
 import { inferenceStatus, type Manifest, type StepReport, type TaskReport } from './manifest.ts'
@@ -135,9 +136,10 @@ export const composeTask = async (
 ): Promise<{ files: Directory; logs: Directory; report: TaskReport }> => {
   const folder = task.task_id.slice(task.task_id.lastIndexOf('-') + 1)
   // The scene as it was given is for the step that takes it in: what that delivers has its own name.
-  const given = task.source.includes('://')
-    ? env.dag.directory()
-    : env.dag.directory().withFile(task.source, inputs.file(task.source))
+  const given = task.files.reduce(
+    (folder, name) => folder.withFile(name, inputs.file(name)),
+    env.dag.directory(),
+  )
   let made = env.dag.directory()
   let logs = env.dag.directory()
   let artifacts: Artifacts = {}
@@ -149,7 +151,8 @@ export const composeTask = async (
     }
     if (!(await hooks.started(step))) continue
     const since = { run: runStart, clock: performance.now() }
-    const files = step.process_id === 'url-connector' ? given.withDirectory('.', made) : made
+    const files =
+      contractOf(step.process_id).stage === 'input' ? given.withDirectory('.', made) : made
     if (hooks !== UNTRACKED) followLive(env, step, { files, artifacts })
     const { out, result, left } = await runStep(env, step, { files, artifacts }, runStart)
     const kept = out.withoutFiles(['result.json', 'log.txt'])

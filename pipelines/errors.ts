@@ -1,13 +1,7 @@
-import { z } from 'zod'
+import type { z } from 'zod'
+import { PlanError } from '../steps/errors.ts'
 
-/** A wrong request or plan: a dotted code, and a message that names the field and the cure. */
-export class PlanError extends Error {
-  readonly code: string
-  constructor(code: string, message: string) {
-    super(`${code}: ${message}`)
-    this.code = code
-  }
-}
+export { PlanError }
 
 /** One error for a whole document: every wrong field on a line of its own. */
 export const invalid = (code: string, name: string, why: string | z.ZodError): PlanError =>

@@ -3,6 +3,7 @@ import { parse } from 'yaml'
 import { z } from 'zod'
 import { contracts, type StepName } from '../steps/contracts.ts'
 import { registry } from '../steps/registry.ts'
+import { weightsOf } from '../steps/weights.ts'
 import { compose } from './compose.ts'
 import { invalid, PlanError } from './errors.ts'
 import { summarize } from './manifest.ts'
@@ -126,7 +127,7 @@ const geoserverUrlOf = (args: InferenceArguments): { geoserverUrl?: string } => 
 
 /** @throws PlanError `model.no_weights` before any step runs */
 const checkWeights = async (assets: Directory, model: ModelMetadata, given: File | undefined) => {
-  const from = model.inference?.weights
+  const from = weightsOf(model.inference)
   if (!from || !('file' in from)) return
   if (given && from.file === 'weights.onnx') return
   if ((await assets.glob(`models/${from.file}`)).length === 0)
@@ -159,8 +160,9 @@ const planOf = async (
     ...(args.inferenceId ? { inferenceId: args.inferenceId } : {}),
   })
   for (const task of plan.tasks)
-    if (!task.source.includes('://') && ![...files, ...named].includes(task.source))
-      throw new PlanError('source.not_found', `${task.source} is not among the inputs`)
+    for (const file of task.files)
+      if (![...files, ...named].includes(file))
+        throw new PlanError('source.not_found', `${file} is not among the inputs`)
   return { plan, inputs }
 }
 

@@ -1,12 +1,18 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { parseModel } from './model.ts'
-import { planInference, stepOrder } from './plan.ts'
+import { planInference, planRequestOf, stepOrder as orderOfModel } from './plan.ts'
 import { inferenceRequest } from './request.ts'
 
 const text = readFileSync(new URL('../models/tiny-water.yaml', import.meta.url), 'utf8')
 const model = parseModel(text)
 const request = (value: object = {}) => inferenceRequest.parse(value)
+const stepOrder = (given: typeof model, withProcessor: boolean) =>
+  orderOfModel(
+    given,
+    'scene',
+    planRequestOf(request(), given, 'id', withProcessor ? { processor } : {}),
+  )
 const processor = { script: 'x', file_name: 'a.py', processor_parameters: {} }
 
 test('every shipped model parses', () => {

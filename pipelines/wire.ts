@@ -1,23 +1,15 @@
-import { type StepName, stepNames } from '../steps/contracts.ts'
+import { contractOf, knownNames, stepNamed, type StepName } from '../steps/contracts.ts'
 import { invalid, PlanError } from './errors.ts'
 import { type ModelMetadata, modelMetadata } from './model.ts'
 import { type InferenceRequest, inferenceRequest } from './request.ts'
 
-/** What the seed's clients call a step, and the step here that does it. @see contract.md 4.0 */
-const ALIASES: Readonly<Record<string, StepName>> = {
-  'sentinelhub-connector': 'url-connector',
-  'terrakit-data-fetch': 'url-connector',
-  'terratorch-inference': 'onnx-inference',
-  'run-inference': 'onnx-inference',
-}
-
 /** @throws PlanError `plan.unknown_step` */
 const stepOf = (process_id: string): StepName => {
-  const name = ALIASES[process_id] ?? (process_id as StepName)
-  if (stepNames.includes(name)) return name
+  const name = stepNamed(process_id)
+  if (name) return name
   throw new PlanError(
     'plan.unknown_step',
-    `pipeline_steps names ${process_id}: use one of ${[...stepNames, ...Object.keys(ALIASES)].join(', ')}`,
+    `pipeline_steps names ${process_id}: use one of ${knownNames.join(', ')}`,
   )
 }
 
@@ -34,7 +26,7 @@ export const readRunConfig = (
     process_id: stepOf(process_id),
     step_number,
   }))
-  if (mapped.some((step) => step.process_id === 'onnx-inference') && !config.inference)
+  if (mapped.some((step) => contractOf(step.process_id).inference) && !config.inference)
     throw new PlanError(
       'model.no_weights',
       'the model has no `inference` block (weights, tile, mean, std): PATCH the model, or run a tune by fine_tuning_id',

@@ -1,13 +1,37 @@
 import { z } from 'zod'
 import type { ArtifactKey } from './artifacts.ts'
+import type { PlanContext, PlanRequest, Source } from './plan-context.ts'
+
+/** In which order steps stand; one that the plan adds goes before the first of a later stage. */
+export const STAGES = ['input', 'model', 'processor', 'postprocess', 'publish'] as const
+export type Stage = (typeof STAGES)[number]
 
 /** What the plan, the API and the program agree on. No Dagger import, so every layer may read it. */
 export interface StepContract<P extends z.ZodType = z.ZodType> {
   /** Folder name, plan key and `process_id` on the wire: one spelling. */
   readonly name: string
+  /** Other names of the step in pipelines of GEOStudio */
+  readonly aliases?: readonly string[]
+  readonly stage: Stage
   readonly parameters: P
   readonly consumes: readonly ArtifactKey[]
   readonly produces: readonly ArtifactKey[]
+  /** Progress text that clients show when the step starts */
+  readonly message: string
+  /** Changes things outside: never cached, and not done again by a later try */
+  readonly effect?: boolean
+  /** Sources whose pixels it takes in, for a step of stage `input`; the given files are for it alone */
+  readonly sources?: readonly Source['kind'][]
+  /** The model's `inference` block, for a step that runs the model; checked when the model is read */
+  readonly inference?: z.ZodType
+  /** For a step that stands in the plan exactly when this says so, whatever the model lists */
+  readonly wanted?: (request: PlanRequest) => boolean
+  /**
+   * What the step of one task is called with, before `parameters` has checked it.
+   *
+   * Pure: the same context gives the same parameters. @throws PlanError
+   */
+  plan(context: PlanContext): unknown
 }
 
 /** Declares a step's contract, keeping the type of its parameters. */

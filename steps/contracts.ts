@@ -1,3 +1,4 @@
+import type { StepContract } from './contract.ts'
 import { contract as genericPythonProcessor } from './generic-python-processor/contract.ts'
 import { contract as onnxInference } from './onnx-inference/contract.ts'
 import { contract as postprocessGeneric } from './postprocess-generic/contract.ts'
@@ -15,3 +16,13 @@ export const contracts = {
 
 export type StepName = keyof typeof contracts
 export const stepNames = Object.keys(contracts) as StepName[]
+
+/** The contract as the plan sees it: any step's. */
+export const contractOf = (name: StepName): StepContract => contracts[name]
+
+/** The step by its name or by what GEOStudio calls it; undefined where there is none. */
+export const stepNamed = (process_id: string): StepName | undefined =>
+  stepNames.find((name) => name === process_id || contractOf(name).aliases?.includes(process_id))
+
+/** Every name that a pipeline may use. */
+export const knownNames = stepNames.flatMap((name) => [name, ...(contractOf(name).aliases ?? [])])

@@ -1,4 +1,6 @@
 import type { Selectable } from 'kysely'
+import { orderOf } from '../../pipelines/order.ts'
+import type { PlanRequest } from '../../steps/plan-context.ts'
 import type { Config } from '../config.ts'
 import { type Database, type Db, type WireStep } from '../database/database.ts'
 import { HttpError, invalidBody } from '../http/errors.ts'
@@ -12,34 +14,50 @@ import { type InferenceInput, withoutNulls } from './schema.ts'
 type TuneRow = Selectable<Database['tune']>
 type ProcessorRow = Selectable<Database['inf_generic_processor']>
 
-const FETCHERS = ['sentinelhub-connector', 'terrakit-data-fetch']
 const NOT_USABLE = ['DEPLOY_IN_PROGRESS', 'DEPLOY_FAILED', 'DEPLOY_ERROR']
-const PROCESSOR = 'generic-python-processor'
 const MOST_POINTS = 5000
 const MISSING =
   'Missing geoserver_push and model_input_data_spec in the model metadata. Please provide them in the request or update them in the model metadata.'
 
-/** The steps of a run: connectors for URLs, the processor in its place, all numbered anew. */
-export const runSteps = (
-  steps: readonly Record<string, unknown>[],
+interface RunParts {
+  readonly model: ModelRow
+  readonly inference: unknown
+  readonly input_spec: readonly unknown[]
+  readonly layers: readonly unknown[]
+  readonly post_processing: unknown
+  readonly withProcessor: boolean
+}
+
+/** What decides on the steps that a plan adds by itself; values as they are recorded, not yet parsed. */
+const planRequest = (parts: RunParts): PlanRequest =>
+  ({
+    ...parts,
+    inference_id: '',
+    model: parts.model.display_name,
+    post_processing: parts.post_processing ?? {},
+    options: parts.withProcessor
+      ? { processor: { script: '', file_name: '', processor_parameters: {} } }
+      : {},
+  }) as unknown as PlanRequest
+
+/** The steps of a run as clients see them: in order, all numbered anew. */
+const runSteps = (
+  listed: readonly Record<string, unknown>[],
   withUrls: boolean,
-  withProcessor: boolean,
-): WireStep[] => {
-  const names = [...steps]
-    .sort((a, b) => Number(a.step_number) - Number(b.step_number))
-    .map((step) => String(step.process_id))
-    .map((name) => (withUrls && FETCHERS.includes(name) ? 'url-connector' : name))
-    .filter((name) => name !== PROCESSOR)
-  if (withProcessor) {
-    const at = ['postprocess-generic', 'push-to-geoserver'].map((name) => names.indexOf(name))
-    names.splice(at.find((index) => index >= 0) ?? names.length, 0, PROCESSOR)
-  }
-  return names.map((process_id, step_number) => ({
+  parts: RunParts,
+): WireStep[] =>
+  orderOf(
+    listed.map((step) => ({
+      process_id: String(step.process_id),
+      step_number: Number(step.step_number),
+    })),
+    withUrls ? 'scene' : 'items',
+    planRequest(parts),
+  ).map((process_id, step_number) => ({
     status: step_number === 0 ? 'READY' : 'WAITING',
     process_id,
     step_number,
   }))
-}
 
 /** All that a run needs, gathered and checked. */
 export interface Prepared {
@@ -179,10 +197,23 @@ export const prepare = async (
   )
   if (specs.length === 0 || push.length === 0) throw new HttpError(400, missing)
   const data_connector_config = connectorsOf(input, specs, options.data_connector_config)
+  const inference = tune?.inference ?? model.inference
+  const post_processing =
+    input.post_processing ??
+    filled(model.postprocessing_options) ??
+    filled(options.post_processing) ??
+    {}
   const steps = runSteps(
     first<Record<string, unknown>>(input.pipeline_steps, model.pipeline_steps),
     !!input.spatial_domain.urls?.length,
-    processor !== undefined,
+    {
+      model,
+      inference,
+      input_spec: specs,
+      layers: push,
+      post_processing,
+      withProcessor: processor !== undefined,
+    },
   )
   if (steps.length === 0)
     throw new HttpError(422, { msg: 'pipeline_steps is empty in the request and in the model.' })
@@ -201,14 +232,10 @@ export const prepare = async (
       geoserver_push: push,
       data_connector_config,
       pipeline_steps: steps,
-      post_processing:
-        input.post_processing ??
-        filled(model.postprocessing_options) ??
-        filled(options.post_processing) ??
-        {},
+      post_processing,
       model_internal_name: model.internal_name,
       model_name: model.display_name,
-      inference: tune?.inference ?? model.inference,
+      inference,
       ...(processor
         ? {
             generic_processor: {

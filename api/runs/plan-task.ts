@@ -2,6 +2,7 @@ import { PlanError } from '../../pipelines/errors.ts'
 import type { ModelMetadata } from '../../pipelines/model.ts'
 import { planInference, type PlannedTask } from '../../pipelines/plan.ts'
 import { readRunConfig } from '../../pipelines/wire.ts'
+import { weightsOf } from '../../steps/weights.ts'
 import type { Config } from '../config.ts'
 import { type Db, notify, type WireStep } from '../database/database.ts'
 import { weightsKey } from '../models/weights.ts'
@@ -9,11 +10,12 @@ import { processorKey } from '../processors/routes.ts'
 import type { Store } from '../storage/store.ts'
 import type { Recorder, TaskRow } from './record.ts'
 
-/** A planned task as its row keeps it: `fetch` is a URL of our own store, read without a network. */
+/** A planned task as its row keeps it. */
 export interface TaskConfig {
   readonly task: PlannedTask
   readonly model: string
-  readonly fetch?: string
+  /** Given file to its URL in our own store, read without a network */
+  readonly fetch?: Readonly<Record<string, string>>
   /** Key of the model's weights in our own store. */
   readonly weights?: string
 }
@@ -50,12 +52,49 @@ const readProcessor = async (store: Store, found: RunProcessor | undefined) => {
 
 /** A model whose weights our store keeps is given them as a file, as `--weights` on a command line. */
 const withKeptWeights = async (store: Store, model: ModelMetadata) => {
-  const from = model.inference?.weights
+  const from = weightsOf(model.inference)
   if (!from || !('url' in from)) return { model }
   const weights = weightsKey(from.sha256)
   if ((await store.size(weights)) === undefined) return { model }
   const inference = { ...model.inference!, weights: { file: 'weights.onnx' } }
   return { model: { ...model, inference }, weights }
+}
+
+type UrlItem = string | Readonly<Record<string, string>>
+type Fetches = Record<string, string>
+
+/** One URL: a file name where our own store serves it. @throws PlanError `request.url` */
+const ownFile = (store: Store, url: string, where: string, fetches: Fetches): string => {
+  // On a server a name is no file: the command line's local files are not meant here.
+  if (!store.owns(url)) {
+    if (/^https?:\/\//i.test(url)) return url
+    throw new PlanError('request.url', `${where}: ${url.slice(0, 200)} is not an http(s) URL`)
+  }
+  const name = fileNameOf(url)
+  const file = name in fetches ? `${Object.keys(fetches).length}_${name}` : name
+  fetches[file] = url
+  return file
+}
+
+/** The scenes of a request, and for each what is fetched from our own store. */
+const ownFiles = (store: Store, urls: readonly UrlItem[]) => {
+  const fetches: (Fetches | undefined)[] = []
+  const scenes = urls.map((item, n): UrlItem => {
+    const own: Fetches = {}
+    const where = `spatial_domain.urls.${n}`
+    const scene =
+      typeof item === 'string'
+        ? ownFile(store, item, where, own)
+        : Object.fromEntries(
+            Object.entries(item).map(([modality, url]) => [
+              modality,
+              ownFile(store, url, `${where}.${modality}`, own),
+            ]),
+          )
+    fetches[n] = Object.keys(own).length ? own : undefined
+    return scene
+  })
+  return { scenes, fetches }
 }
 
 /**
@@ -87,21 +126,7 @@ export const planTask = async (
     inference_config.generic_processor as RunProcessor | undefined,
   )
   const { url: geoserverUrl } = geoserverOf(config)
-  const fetches = new Map<number, string>()
-  const scenes = urls!.map((item, n) => {
-    const url = typeof item === 'string' ? item : (Object.values(item)[0] ?? '')
-    if (typeof item !== 'string' && Object.keys(item).length !== 1) return item
-    if (!store.owns(url)) {
-      // On a server a name is no file: the command line's local files are not meant here.
-      if (/^https?:\/\//i.test(url)) return url
-      throw new PlanError(
-        'request.url',
-        `spatial_domain.urls.${n}: ${url.slice(0, 200)} is not an http(s) URL`,
-      )
-    }
-    fetches.set(n, url)
-    return fileNameOf(url)
-  })
+  const { scenes, fetches } = ownFiles(store, urls!)
   const plan = planInference({ ...request, spatial_domain: { urls: scenes } }, model, {
     inferenceId: planning.inference_id,
     allowPrivateHosts: config.ALLOW_PRIVATE_HOSTS,
@@ -118,7 +143,7 @@ export const planTask = async (
     const own: TaskConfig = {
       task,
       model: plan.model,
-      ...(fetches.has(n) ? { fetch: fetches.get(n)! } : {}),
+      ...(fetches[n] ? { fetch: fetches[n] } : {}),
       ...(weights ? { weights } : {}),
     }
     return {
@@ -131,11 +156,7 @@ export const planTask = async (
       runner: null,
     }
   })
-  await log(
-    plan.tasks
-      .map((task, n) => `${task.task_id}: ${fetches.get(n) ?? task.source}`.split('?')[0])
-      .join('\n'),
-  )
+  await log(plan.tasks.map((task) => `${task.task_id}: ${task.source}`.split('?')[0]).join('\n'))
   await recorder.finished(
     planning,
     0,

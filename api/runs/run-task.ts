@@ -5,6 +5,7 @@ import type { Client, Directory, File } from '@dagger.io/dagger'
 import { composeTask, type StepEnd, TRANSIENT } from '../../pipelines/compose.ts'
 import type { StepReport } from '../../pipelines/manifest.ts'
 import type { PlannedStep } from '../../pipelines/plan.ts'
+import { contractOf } from '../../steps/contracts.ts'
 import type { StepEnvironment } from '../../steps/step.ts'
 import type { Config } from '../config.ts'
 import type { Db, WireStep } from '../database/database.ts'
@@ -16,16 +17,6 @@ import { LostLease, type Recorder, type StepFailure, type TaskRow } from './reco
 import { EngineAway, inSession } from './session.ts'
 
 const root = new URL('../..', import.meta.url).pathname
-const EFFECT = 'push-to-geoserver'
-
-/** Progress texts that clients show. @see contract.md 4.0 */
-const MESSAGES: Record<string, string> = {
-  'url-connector': 'Preprocessing started: downloading and preparing data.',
-  'onnx-inference': 'Inferencing ..',
-  'generic-python-processor': 'Running the generic processor ..',
-  'postprocess-generic': 'Post-processing results ..',
-  'push-to-geoserver': 'Pushing data to GeoServer...',
-}
 
 /** A failure that was recorded already, or is to be: ends the session. */
 class StepEnded extends Error {
@@ -153,8 +144,9 @@ class Try {
   async started(step: PlannedStep): Promise<boolean> {
     this.current = step.step_number
     const { status, process_id } = this.wire(step)
+    const { effect, message } = contractOf(step.process_id)
     const done = status === 'FINISHED'
-    if (done && step.process_id === EFFECT) return false
+    if (done && effect) return false
     const seconds = this.deps.config.STEP_TIMEOUT_SECONDS
     const failure = {
       code: 'step.timeout',
@@ -166,7 +158,7 @@ class Try {
     )
     if (done) return true
     await this.log.begin(process_id)
-    await this.deps.recorder.started(this.row, step.step_number, MESSAGES[step.process_id]!)
+    await this.deps.recorder.started(this.row, step.step_number, message)
     return true
   }
 
@@ -228,17 +220,16 @@ export const runTask = async (deps: RunDeps, row: TaskRow, outer: AbortSignal): 
   const signal = AbortSignal.any([outer, own.signal])
   const tried = new Try(deps, row, log, scratch, (why) => own.abort(why), signal)
   try {
-    if (planned.fetch)
-      await fetchScene(deps.store, planned.fetch, join(scratch, planned.task.source))
+    for (const [file, url] of Object.entries(planned.fetch ?? {}))
+      await fetchScene(deps.store, url, join(scratch, file))
     const weights = join(scratch, 'weights.onnx')
     if (planned.weights) await deps.store.getFile(planned.weights, weights)
     await inSession(log, signal, deps.config.ENGINE_TIMEOUT_SECONDS, async (dag) => {
       const host = dag.host()
       const own = planned.weights ? host.file(weights) : undefined
       const env = environment(dag, deps.config, `${row.inference_id}/${row.task_id}`, own)
-      const { source } = planned.task
       const inputs = planned.fetch
-        ? host.directory(scratch, { include: [source] })
+        ? host.directory(scratch, { include: Object.keys(planned.fetch) })
         : dag.directory()
       await composeTask(env, planned.task, inputs, new Date().toISOString(), tried)
     })

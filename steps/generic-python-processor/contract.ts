@@ -21,6 +21,10 @@ const LARGEST_SCRIPT = 10 * 1024 * 1024
 /** A user's script over the prediction. @see contract.md 4.8 */
 export const contract = defineContract({
   name: 'generic-python-processor',
+  stage: 'processor',
+  message: 'Running the generic processor ..',
+  wanted: ({ options }) => options.processor !== undefined,
+  plan: ({ options }) => options.processor,
   // The prediction where there is one; a model that only publishes has none (contract.md 4.8).
   consumes: [],
   produces: ['model_output_image', 'model_output_image_raw'],

@@ -1,23 +1,8 @@
 import { z } from 'zod'
 import { defineContract } from '../contract.ts'
-
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
-
-/** Where the weights are: beside the model's YAML, in a wheel of PyPI or at a URL, pinned by hash. */
-export const weights = z.union([
-  z.strictObject({
-    file: z.string().regex(/^(?!.*\.\.)[\w.-]+(\/[\w.-]+)*$/, 'a path below models/'),
-  }),
-  z.strictObject({
-    pypi: z.string().regex(/^[\w.-]+==[\w.]+$/, 'package==version'),
-    path: z.string().describe('Path inside the wheel'),
-    sha256,
-  }),
-  z.strictObject({
-    url: z.url({ protocol: /^https?$/ }).max(8000),
-    sha256,
-  }),
-])
+import { PlanError } from '../errors.ts'
+import type { PlanContext } from '../plan-context.ts'
+import { weights } from '../weights.ts'
 
 /** How an ONNX model [batch, band, row, column] is run over a scene. */
 export const onnxParameters = z.strictObject({
@@ -32,8 +17,32 @@ export const onnxParameters = z.strictObject({
   std: z.array(z.number().positive()).default([]),
 })
 
+/** @throws PlanError `model.invalid` where mean or std is not one number a band */
+const checkStatistics = (block: z.output<typeof onnxParameters>, bands: number): void => {
+  for (const name of ['mean', 'std'] as const) {
+    const given = block[name].length
+    if (given && given !== bands)
+      throw new PlanError(
+        'model.invalid',
+        `inference.${name}: ${given} values for ${bands} bands of model_input_data_spec: give one a band`,
+      )
+  }
+}
+
+const plan = ({ inference, input_spec, options }: PlanContext) => {
+  if (!inference) return undefined
+  const block = inference as z.output<typeof onnxParameters>
+  checkStatistics(block, input_spec[0]!.bands.length)
+  return { ...block, allow_private_hosts: options.allowPrivateHosts ?? false }
+}
+
 export const contract = defineContract({
   name: 'onnx-inference',
+  aliases: ['terratorch-inference', 'run-inference'],
+  stage: 'model',
+  message: 'Inferencing ..',
+  inference: onnxParameters,
+  plan,
   consumes: ['imputed_input_image'],
   produces: ['model_output_image'],
   parameters: onnxParameters

@@ -1,12 +1,12 @@
 import type { Directory } from '@dagger.io/dagger'
-import type { z } from 'zod'
 import { defineStep, image, runPython, type StepEnvironment, withServices } from '../step.ts'
-import { contract, type weights } from './contract.ts'
+import type { Weights } from '../weights.ts'
+import { contract } from './contract.ts'
 
 /** The folder that holds `model.onnx`; fetched ones by an exec of their own, once for all scenes. */
 const weightsDirectory = (
   env: StepEnvironment,
-  from: z.output<typeof weights>,
+  from: Weights,
   allow_private_hosts: boolean,
 ): Directory => {
   if ('file' in from)

@@ -12,6 +12,15 @@ const layer = z.looseObject({
 /** Which artifacts go to which GeoServer. @see contract.md 4.10 */
 export const contract = defineContract({
   name: 'push-to-geoserver',
+  stage: 'publish',
+  message: 'Pushing data to GeoServer...',
+  effect: true,
+  plan: ({ options, inference_id, layers, date }) => ({
+    url: options.geoserverUrl ?? null,
+    layer_prefix: inference_id,
+    layers,
+    ...(date === null ? {} : { date }),
+  }),
   consumes: [],
   produces: [],
   parameters: z.strictObject({

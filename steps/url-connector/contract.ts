@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { defineContract } from '../contract.ts'
+import { PlanError } from '../errors.ts'
+import type { PlanContext } from '../plan-context.ts'
 
 const band = z.object({
   index: z.number().int().min(0).describe('Position in the file, counted from 0'),
@@ -11,9 +13,22 @@ const band = z.object({
     .describe('Multiplied with the pixel'),
 })
 
+const sceneOf = ({ source }: PlanContext) => {
+  const [scene, ...more] = source.kind === 'scene' ? source.scenes : []
+  if (scene && more.length === 0) return scene
+  throw new PlanError(
+    'request.modalities',
+    'spatial_domain.urls: a model of several modalities cannot be run yet; give one URL an item',
+  )
+}
+
 /** What a plan may ask of the step: one scene, its bands and their scale. */
 export const contract = defineContract({
   name: 'url-connector',
+  aliases: ['sentinelhub-connector', 'terrakit-data-fetch'],
+  stage: 'input',
+  message: 'Preprocessing started: downloading and preparing data.',
+  sources: ['scene'],
   consumes: [],
   produces: ['original_input_image', 'imputed_input_image'],
   parameters: z
@@ -33,4 +48,18 @@ export const contract = defineContract({
         .describe('Only for tests and closed networks'),
     })
     .refine((p) => (p.url === undefined) !== (p.file === undefined), 'give either url or file'),
+  plan: (context) => {
+    const { url, file } = sceneOf(context)
+    return {
+      ...(url === undefined ? { file } : { url }),
+      date: context.date,
+      bands: context.input_spec[0]!.bands.map(({ index, band_name, scaling_factor }) => ({
+        index,
+        band_name,
+        scaling_factor,
+      })),
+      require_crs: context.options.geoserverUrl !== undefined,
+      allow_private_hosts: context.options.allowPrivateHosts ?? false,
+    }
+  },
 })

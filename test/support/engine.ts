@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { connection, type Client, dag, type Directory, type File } from '@dagger.io/dagger'
 import { compose, type Composed } from '../../pipelines/compose.ts'
 import { type ModelMetadata, parseModel } from '../../pipelines/model.ts'
-import { planInference, type PlanOptions } from '../../pipelines/plan.ts'
+import { planInference, type PlanInferenceOptions as PlanOptions } from '../../pipelines/plan.ts'
 import { inferenceRequest } from '../../pipelines/request.ts'
 import type { StepEnvironment } from '../../steps/step.ts'
 

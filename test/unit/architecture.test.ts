@@ -96,3 +96,15 @@ test('every step has its files, is registered, and bears the name of its folder'
       expect(readFileSync(join(root, 'steps', list), 'utf8'), list).toContain(`'${name}':`)
   }
 })
+
+test('the plan and the runner name no step: one more step is its folder and a line in each registry', () => {
+  const names = readdirSync(join(root, 'steps'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+  for (const file of sources) {
+    const pure = /^(pipelines|api\/runs)\//.test(file)
+    if (!pure || file.endsWith('.test.ts')) continue
+    const text = readFileSync(join(root, file), 'utf8')
+    for (const name of names) expect(text, `${file} names ${name}`).not.toContain(`'${name}'`)
+  }
+})
