@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { countsOf, statusOf, taskStatus } from './status.ts'
+import { countsOf, moved, statusOf, statusOfWork, taskStatus, workOf } from './status.ts'
 
 const task = (status: string, planning = false) => ({ planning, status, steps: [{ status }] })
 const planner = (status: string) => task(status, true)
@@ -48,4 +48,23 @@ test('a task between two steps stays RUNNING', () => {
   expect(taskStatus(steps('FINISHED', 'READY', 'WAITING'))).toBe('RUNNING')
   expect(taskStatus(steps('READY', 'WAITING'))).toBe('READY')
   expect(taskStatus(steps('FINISHED', 'FAILED', 'STOPPED'))).toBe('FAILED')
+})
+
+test('moving the counts by one task gives what counting all of them gives, whatever is moved', () => {
+  const ends = ['READY', 'RUNNING', 'FINISHED', 'FAILED', 'STOPPED', 'WAITING']
+  const pick = (n: number, salt: number) => ends[(n * 7 + salt * 13) % ends.length]!
+  const stepped = (n: number, planning = false) => {
+    const steps = [0, 1, 2].map((step) => ({ status: pick(n, step) }))
+    return { planning, status: taskStatus(steps), steps }
+  }
+  const tasks = [stepped(0, true), ...Array.from({ length: 20 }, (_, n) => stepped(n + 1))]
+  let held = { ...workOf(tasks), ...countsOf(tasks) }
+  for (let n = 0; n < 300; n++) {
+    const at = (n * 11) % tasks.length
+    const after = stepped(n * 3 + 5, at === 0)
+    held = moved(held, tasks[at]!, after)
+    tasks[at] = after
+    expect(held).toEqual({ ...workOf(tasks), ...countsOf(tasks) })
+    expect(statusOfWork(held)).toBe(statusOf(tasks))
+  }
 })

@@ -63,6 +63,14 @@ export interface InferenceTable extends Owned {
   tasks_count_failed: Generated<number>
   tasks_count_stopped: Generated<number>
   tasks_count_waiting: Generated<number>
+  planner_status: Generated<string>
+  /** Tasks without the planner's, and of them those that ended so. */
+  work_total: Generated<number>
+  work_finished: Generated<number>
+  work_failed: Generated<number>
+  work_stopped: Generated<number>
+  /** What a list shows of the request; null for rows older than the column. */
+  shown: Json<Record<string, unknown> | null>
 }
 export interface TaskTable {
   id: Generated<string>

@@ -1,84 +1,14 @@
 import { sql } from 'kysely'
-import { countsOf, INFERENCE_ENDS, statusOf, TASK_ENDS } from '../../pipelines/status.ts'
+import { INFERENCE_ENDS, TASK_ENDS } from '../../pipelines/status.ts'
 import type { Config } from '../config.ts'
 import { type Db, json, notify, type WireStep } from '../database/database.ts'
 import { inTransaction } from '../http/idempotency.ts'
 import { visible } from '../database/visibility.ts'
+import { lockInference, recount } from './counts.ts'
 import type { Prepared } from './create.ts'
 import type { InferenceRow } from './schema.ts'
 
 const PLANNER = 'inference-planner'
-
-/** Locks an inference's row; every change of its tasks is made under this lock, in this order. */
-export const lockInference = async (trx: Db, id: string): Promise<void> => {
-  await trx.selectFrom('inf_inference').select('id').where('id', '=', id).forUpdate().execute()
-}
-
-/** Derives status and counts from the tasks and tells the listeners; under `lockInference`. */
-export const reconcile = async (
-  trx: Db,
-  id: string,
-  config: { system: string },
-): Promise<string> => {
-  const rows = await trx
-    .selectFrom('inf_task')
-    .select(['planning', 'status', 'pipeline_steps'])
-    .where('inference_id', '=', id)
-    .execute()
-  const tasks = rows.map((row) => ({ ...row, steps: row.pipeline_steps }))
-  const status = statusOf(tasks)
-  await trx
-    .updateTable('inf_inference')
-    .set({ status, ...countsOf(tasks), updated_at: sql`now()` })
-    .where('id', '=', id)
-    .execute()
-  await publish(trx, id, 'Inf:Task:Updated', { status }, config.system)
-  return status
-}
-
-/** Stores an event and wakes the streams of that inference when the transaction commits. */
-export const publish = async (
-  trx: Db,
-  id: string,
-  type: string,
-  detail: Record<string, unknown>,
-  by: string,
-): Promise<void> => {
-  await trx
-    .insertInto('notification')
-    .values({
-      event_id: id,
-      inference_id: id,
-      detail_type: type,
-      detail: json(detail),
-      source: 'geodag.inference',
-      created_by: by,
-    })
-    .execute()
-  await notify(trx, 'geodag_event', id)
-}
-
-/** Why something failed, on the inference, readable by REST; under `lockInference`. */
-export const addError = async (
-  trx: Db,
-  id: string,
-  error: { readonly code: string; readonly message: string; readonly [more: string]: unknown },
-): Promise<void> => {
-  const { inference_output } = await trx
-    .selectFrom('inf_inference')
-    .select('inference_output')
-    .where('id', '=', id)
-    .executeTakeFirstOrThrow()
-  const held = Array.isArray(inference_output?.errors) ? inference_output.errors : []
-  await trx
-    .updateTable('inf_inference')
-    .set({
-      inference_output: json({ ...inference_output, errors: [...held, error] }),
-      updated_at: sql`now()`,
-    })
-    .where('id', '=', id)
-    .execute()
-}
 
 /** Reads and writes of `inf_inference` by clients; the runner's are in runs/. */
 export const inferenceRepository = (db: Db, config: Config) => {
@@ -213,31 +143,18 @@ export const inferenceRepository = (db: Db, config: Config) => {
   }
 }
 
+/** Every task that has not ended, in one statement, however many there are. */
 const stopTasks = async (trx: Db, id: string, system: string): Promise<void> => {
-  const active = await trx
-    .selectFrom('inf_task')
-    .select(['id', 'pipeline_steps'])
-    .where('inference_id', '=', id)
-    .where('status', 'not in', TASK_ENDS)
-    .execute()
-  for (const task of active) {
-    const steps = task.pipeline_steps.map((step) =>
-      TASK_ENDS.includes(step.status) ? step : { ...step, status: 'STOPPED' },
-    )
-    // A new fence: whatever the task's runner still writes no longer counts.
-    await trx
-      .updateTable('inf_task')
-      .set({
-        status: 'STOPPED',
-        pipeline_steps: JSON.stringify(steps),
-        fence: sql`fence + 1`,
-        lease_until: null,
-        updated_at: sql`now()`,
-      })
-      .where('id', '=', task.id)
-      .execute()
-  }
-  await reconcile(trx, id, { system })
+  const ends = sql.join(TASK_ENDS)
+  // A new fence: whatever a task's runner still writes no longer counts.
+  await sql`
+    update inf_task set status = 'STOPPED', fence = fence + 1, lease_until = null, updated_at = now(),
+      pipeline_steps = (
+        select json_agg(case when step->>'status' in (${ends}) then step
+          else jsonb_set(step::jsonb, '{status}', '"STOPPED"')::json end order by place)
+        from json_array_elements(pipeline_steps) with ordinality as one (step, place))
+    where inference_id = ${id} and status not in (${ends})`.execute(trx)
+  await recount(trx, id, system)
   await notify(trx, 'geodag_cancel', id)
 }
 

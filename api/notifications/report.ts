@@ -2,7 +2,8 @@ import type { z } from 'zod'
 import type { Db } from '../database/database.ts'
 import { HttpError, problemsOf } from '../http/errors.ts'
 import { addLayers, layersDetail } from '../inference/layers.ts'
-import { addError, lockInference, reconcile } from '../inference/repository.ts'
+import { lockInference, recount } from '../inference/counts.ts'
+import { addError } from '../inference/events.ts'
 import { userText } from './error-table.ts'
 
 interface Event {
@@ -76,5 +77,5 @@ export const applyEvent = async (
   }
   if (detail_type === 'Inf:Task:PendingGeoserver')
     return checkMove(trx, id, 'PUBLISHING_RESULTS', [])
-  if (detail_type === 'Inf:Task:Updated') await reconcile(trx, id, { system })
+  if (detail_type === 'Inf:Task:Updated') await recount(trx, id, system)
 }

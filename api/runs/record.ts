@@ -2,7 +2,8 @@ import { type Selectable, sql } from 'kysely'
 import { TASK_ENDS, taskStatus } from '../../pipelines/status.ts'
 import { type Db, notify, persist, type TaskTable, type WireStep } from '../database/database.ts'
 import { addLayers } from '../inference/layers.ts'
-import { addError, lockInference, publish, reconcile } from '../inference/repository.ts'
+import { lockInference, taskMoved } from '../inference/counts.ts'
+import { addError, publish } from '../inference/events.ts'
 import { stepTime } from '../http/time.ts'
 
 export type TaskRow = Selectable<TaskTable>
@@ -94,7 +95,7 @@ export const recorder = (
         await lockInference(trx, task.inference_id)
         const row = await trx
           .selectFrom('inf_task')
-          .select('pipeline_steps')
+          .select(['planning', 'status', 'pipeline_steps'])
           .where('id', '=', task.id)
           .executeTakeFirstOrThrow()
         const steps = edit(row.pipeline_steps)
@@ -133,7 +134,9 @@ export const recorder = (
             system,
           )
         if (more.then) await more.then(trx)
-        await reconcile(trx, task.inference_id, { system })
+        const before = { ...row, steps: row.pipeline_steps }
+        const after = { planning: row.planning, status, steps }
+        await taskMoved(trx, task.inference_id, before, after, system)
         return steps
       }),
     )
