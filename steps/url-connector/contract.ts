@@ -11,6 +11,7 @@ const band = z.object({
     .refine((factor) => factor !== 0, 'must not be 0')
     .default(1)
     .describe('Multiplied with the pixel'),
+  offset: z.number().default(0).describe('Added after the scaling factor'),
 })
 
 const sceneOf = ({ source }: PlanContext) => {
@@ -40,6 +41,10 @@ export const contract = defineContract({
       file: z.string().optional().describe('Name of a file among the inputs, instead of a URL'),
       date: z.iso.date().nullable().default(null).describe('Acquisition date, UTC'),
       bands: z.array(band).default([]).describe('Empty: every band, unscaled'),
+      radiometry: z
+        .enum(['stored', 'scaled'])
+        .default('stored')
+        .describe("scaled: the file's own scale and offset tags are applied before the spec's"),
       require_crs: z.boolean().default(false),
       max_bytes: z.number().int().positive().default(4_000_000_000),
       allow_private_hosts: z

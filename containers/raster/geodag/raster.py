@@ -10,8 +10,10 @@ os.environ["GDAL_DISABLE_READDIR_ON_OPEN"] = "EMPTY_DIR"
 
 import numpy
 import rasterio
+from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.shutil import copy
+from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from geodag.program import StepError
@@ -88,6 +90,37 @@ def read(dataset, bands, window=None, kind: str = "source", shape=None) -> numpy
         raise StepError(f"{kind}.not_raster", f"{name} is damaged or cut off: fetch or write it again ({cause})") from failure
 
 
+def same_grid(one, other) -> bool:
+    """Whether two rasters have pixel upon pixel; rasters of one size without CRS are taken as such."""
+    if one.shape != other.shape or (one.crs and other.crs and one.crs != other.crs):
+        return False
+    return not (one.crs and other.crs) or one.transform.almost_equals(other.transform, 1e-6 * abs(other.transform.a))
+
+
+@contextmanager
+def on_grid(dataset, like, kind: str = "source", fill=None, shape=None):
+    """``dataset`` on the pixels of ``like`` (nearest), itself where it lies there already.
+
+    ``fill`` is read outside it, its own nodata by default; ``shape`` [row, column] is a coarser grid
+    over the same place. Fails with ``<kind>.no_crs`` where nothing says how the two lie.
+    """
+    if same_grid(dataset, like):
+        yield dataset
+        return
+    if not (dataset.crs and like.crs):
+        raise StepError(
+            f"{kind}.no_crs", f"{os.path.basename(dataset.name)} is {dataset.width} x {dataset.height} pixels, "
+            f"{os.path.basename(like.name)} is {like.width} x {like.height}, and one has no CRS: write both with their CRS"
+        )
+    rows, columns = shape or like.shape
+    transform = like.transform * like.transform.scale(like.width / columns, like.height / rows)
+    with WarpedVRT(
+        dataset, crs=like.crs, transform=transform, width=columns, height=rows, resampling=Resampling.nearest,
+        src_nodata=dataset.nodata, nodata=dataset.nodata if fill is None else fill,
+    ) as warped:
+        yield warped
+
+
 def windows(dataset, bands: int):
     """Windows that cover the dataset, top to bottom: whole blocks, about ``WINDOW_BYTES`` of ``bands`` bands of float32."""
     high, wide = dataset.block_shapes[0]
@@ -109,8 +142,11 @@ def to_cog(source: str, target: str, resampling: str = "nearest") -> None:
 
 
 @contextmanager
-def cog(path: str, like, count: int, dtype: str, nodata, descriptions=()):
-    """A raster to write by windows, with size, CRS and transform of ``like``; a COG at ``path`` when the block ends."""
+def cog(path: str, like, count: int, dtype: str, nodata, descriptions=(), tags=None, finish=None):
+    """A raster to write by windows, with size, CRS and transform of ``like``; a COG at ``path`` when the block ends.
+
+    ``tags`` are the file's own metadata; ``finish(raster)`` is called with all pixels written.
+    """
     part = path + ".part.tif"
     try:
         with rasterio.open(
@@ -119,7 +155,10 @@ def cog(path: str, like, count: int, dtype: str, nodata, descriptions=()):
         ) as target:
             for index, text in enumerate(descriptions, 1):
                 target.set_band_description(index, text)
+            target.update_tags(**(tags or {}))
             yield target
+            if finish:
+                finish(target)
         to_cog(part, path)
     finally:
         if os.path.exists(part):

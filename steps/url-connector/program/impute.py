@@ -36,10 +36,38 @@ class Source:
 
     def gaps(self, band: numpy.ndarray, hidden) -> numpy.ndarray:
         """True where float32 ``band`` [row, column] holds no value."""
-        gap = ~(band < FLOAT_MAX) | (band == NODATA) | (band == -numpy.inf)
+        # Both ends of float32 are what writers fill with; the comparison is False for NaN too.
+        gap = ~(numpy.abs(band) < FLOAT_MAX) | (band == NODATA)
         if self.nodata is not None:
             gap |= band == self.nodata
         return gap if hidden is None else gap | hidden
+
+
+class Radiometry:
+    """From the stored number to the model's: the file's own scale and offset where asked, then the spec's."""
+
+    def __init__(self, scene, bands: list[dict], mode: str) -> None:
+        indexes = [band["index"] for band in bands]
+        self.said = [(scene.scales[i], scene.offsets[i]) for i in indexes]
+        self.tagged = any(pair != (1.0, 0.0) for pair in self.said)
+        self.applied = mode == "scaled"
+        own = self.said if self.applied else [(1.0, 0.0)] * len(bands)
+        factors = [(band.get("scaling_factor", 1), band.get("offset", 0)) for band in bands]
+        self.gains = [numpy.float32(scale * factor) for (scale, _), (factor, _) in zip(own, factors)]
+        self.shifts = [numpy.float32(offset * factor + more) for (_, offset), (factor, more) in zip(own, factors)]
+
+    def apply(self, position: int, values):
+        """``values`` float32 of the band at ``position``, in the model's units."""
+        scaled = values * self.gains[position]
+        return scaled + self.shifts[position] if self.shifts[position] else scaled
+
+    def note(self) -> str | None:
+        """What the log and the Item must say: tags that were left aside change what a value means."""
+        if not self.tagged:
+            return None
+        pairs = sorted({f"scale {scale:g}, offset {offset:g}" for scale, offset in self.said})
+        did = "applied" if self.applied else "not applied: give radiometry: scaled beside bands in model_input_data_spec to apply them"
+        return f"the file's own radiometry ({'; '.join(pairs)}) was {did}"
 
 
 def fill(source: Source, window: Window, stack: numpy.ndarray, gaps: numpy.ndarray) -> None:

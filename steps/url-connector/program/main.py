@@ -21,7 +21,7 @@ from content import refuse_other
 from geodag.fetch import fetch
 from geodag.program import StepError, run
 from geodag.raster import cog, open_scene, windows
-from impute import Source, fill, medians
+from impute import Radiometry, Source, fill, medians
 
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -118,14 +118,13 @@ def check(job, scene) -> None:
         raise StepError("source.palette", f"{name} holds numbers of colours, not values: use gdal_translate -expand rgb, or the original")
 
 
-def impute(job, scene, bands: list[dict], stem: str) -> int:
+def impute(job, scene, bands: list[dict], stem: str, radiometry: Radiometry) -> int:
     """Writes ``<stem>_imputed.tif`` and ``valid.tif``; the pixels filled. Fails with ``source.all_nodata`` (1013)."""
     source = Source(scene, [band["index"] + 1 for band in bands])
-    scales = [numpy.float32(band.get("scaling_factor", 1)) for band in bands]
     filled, far = [0] * len(bands), [[] for _ in bands]
     target = cog(
         job.write("imputed_input_image", f"{stem}_imputed.tif"), scene, len(bands), "float32", None,
-        [band["band_name"] for band in bands],
+        [band["band_name"] for band in bands], tags={"RADIOMETRY": radiometry.note()} if radiometry.tagged else {},
     )
     mask = cog(os.path.join(job.outputs, "valid.tif"), scene, 1, "uint8", None)
     with target as out, mask as valid:
@@ -140,8 +139,8 @@ def impute(job, scene, bands: list[dict], stem: str) -> int:
                     filled[position] += int(numpy.count_nonzero(gap))
                     if numpy.isnan(stack[position]).any():
                         far[position].append(window)
-            for band, scale in zip(stack, scales):
-                band *= scale
+            for position in range(len(bands)):
+                stack[position] = radiometry.apply(position, stack[position])
             out.write(stack, window=window)
         for position, band in enumerate(bands):
             if filled[position] == scene.width * scene.height:
@@ -153,7 +152,7 @@ def impute(job, scene, bands: list[dict], stem: str) -> int:
         for position, middle in zip(lacking, middles):
             for window in far[position]:
                 values = out.read(position + 1, window=window)
-                values[numpy.isnan(values)] = middle * scales[position]
+                values[numpy.isnan(values)] = radiometry.apply(position, middle)
                 out.write(values, position + 1, window=window)
     return sum(filled)
 
@@ -176,8 +175,12 @@ def main(job) -> None:
         check(job, scene)
         bands = p["bands"] or [{"index": i, "band_name": f"band {i}", "scaling_factor": 1} for i in range(scene.count)]
         job.log(f"{scene.width} x {scene.height} pixels, {scene.count} bands, {scene.crs}, {scene.dtypes[0]}")
-        filled = impute(job, scene, bands, stem)
+        radiometry = Radiometry(scene, bands, p.get("radiometry", "stored"))
+        filled = impute(job, scene, bands, stem, radiometry)
         job.details = {"crs": str(scene.crs) if scene.crs else None, "bbox": bbox_of(scene), "filled_pixels": filled}
+        if radiometry.tagged:
+            job.details["radiometry"] = radiometry.note()
+            job.log(radiometry.note())
     job.log(f"{len(bands)} bands selected, {filled} pixels without data filled")
 
 
