@@ -28,12 +28,16 @@ const band = z.looseObject({
     .nullish()
     .transform((value) => value || null),
   scaling_factor: numeric.nullish().transform((value) => value ?? 1),
+  offset: numeric.nullish().transform((value) => value ?? 0),
 })
 
 /** One modality that a model takes. @see contract.md 5.1 */
 export const inputSpec = z.looseObject({
   connector: z.string().optional(),
   collection: z.string().optional(),
+  radiometry: z
+    .enum(['stored', 'scaled'], "stored, or scaled to apply the file's own scale and offset tags")
+    .optional(),
   bands: z.array(band).min(1),
 })
 

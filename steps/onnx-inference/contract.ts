@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { modelBands } from '../bands.ts'
 import { defineContract } from '../contract.ts'
 import { PlanError } from '../errors.ts'
 import type { PlanContext } from '../plan-context.ts'
@@ -32,7 +33,7 @@ const checkStatistics = (block: z.output<typeof onnxParameters>, bands: number):
 const plan = ({ inference, input_spec, options }: PlanContext) => {
   if (!inference) return undefined
   const block = inference as z.output<typeof onnxParameters>
-  checkStatistics(block, input_spec[0]!.bands.length)
+  checkStatistics(block, modelBands(input_spec[0]!, inference).length)
   return { ...block, allow_private_hosts: options.allowPrivateHosts ?? false }
 }
 

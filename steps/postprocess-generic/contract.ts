@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { classBandOf, encodings, modelBands } from '../bands.ts'
 import { defineContract } from '../contract.ts'
 import { PlanError } from '../errors.ts'
 import type { PlanContext } from '../plan-context.ts'
@@ -8,12 +9,6 @@ const rgb = z.tuple([
   z.number().int().min(0).max(255),
   z.number().int().min(0).max(255),
 ])
-
-const MASK_BANDS: Record<string, 'sentinel2_scl' | 'hls_fmask'> = {
-  scl: 'sentinel2_scl',
-  fmask: 'hls_fmask',
-  qa: 'hls_fmask',
-}
 
 const colorsOf = ({ layers }: PlanContext) => {
   const layer = layers.find((entry) => entry.filepath_key.startsWith('model_output'))
@@ -57,15 +52,15 @@ const masksOf = ({ post_processing: post }: PlanContext) => {
 }
 
 const plan = (context: PlanContext) => {
-  const { bands } = context.input_spec[0]!
-  const maskBand = bands.find((band) => MASK_BANDS[band.band_name.toLowerCase()])
+  const spec = context.input_spec[0]!
+  const { bands } = spec
+  const maskBand = classBandOf(spec)
   const rgb = (['R', 'G', 'B'] as const).map((c) => bands.find((b) => b.RGB_band === c)?.index)
   return {
     rgb: rgb.every((index) => index !== undefined) ? rgb : null,
     masks: masksOf(context),
-    mask_band: maskBand
-      ? { index: maskBand.index, encoding: MASK_BANDS[maskBand.band_name.toLowerCase()] }
-      : null,
+    bands: modelBands(spec, context.inference).map(({ index }) => index),
+    mask_band: maskBand && { index: maskBand.index, encoding: maskBand.encoding },
     colors: colorsOf(context),
   }
 }
@@ -88,6 +83,10 @@ export const contract = defineContract({
     rgb: z
       .tuple([z.number().int().min(0), z.number().int().min(0), z.number().int().min(0)])
       .nullable(),
+    bands: z
+      .array(z.number().int().min(0))
+      .default([])
+      .describe('Indexes of the bands that the model reads: values, whatever the file calls them'),
     masks: z
       .strictObject({
         cloud_masking: z.boolean(),
@@ -99,7 +98,7 @@ export const contract = defineContract({
     mask_band: z
       .strictObject({
         index: z.number().int().min(0),
-        encoding: z.enum(['sentinel2_scl', 'hls_fmask']),
+        encoding: z.enum(encodings),
       })
       .nullable()
       .default(null),

@@ -48,6 +48,71 @@ def test_rgb_is_the_scene_with_its_nodata_named(room):
     assert numpy.array_equal(post(room).pixels("model_input_original_image_rgb"), wanted)
 
 
+def test_rgb_hides_what_the_files_own_mask_hides_and_each_bands_own_nodata(room):
+    scene = numpy.full((4, 6, 7), 500, "uint16")
+    scene[2, 1, 1] = 0
+    task(room, scene, nodata=0)
+    rgb = post(room).pixels("model_input_original_image_rgb")
+    assert rgb[0, 1, 1] == -9999 and rgb[1, 1, 1] == 500
+    hidden = numpy.full((6, 7), 255, "uint8")
+    hidden[5, 6] = 0
+    task(room, numpy.full((4, 6, 7), 500, "uint16"))
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(room.inputs / f"{DATED}.tif", "r+") as raster:
+        raster.write_mask(hidden)
+    rgb = post(room).pixels("model_input_original_image_rgb")
+    assert (rgb[:, 5, 6] == -9999).all() and (rgb == -9999).sum() == 3
+
+
+def test_a_prediction_in_another_grid_lies_in_the_picture_where_it_lies_on_the_ground(room):
+    scene = numpy.full((4, 100, 100), 5, "uint16")
+    scene[:3, :, :50] = 900
+    task(room, scene)
+    # The model made a quarter of the place, from 30 to 80 pixels, in pixels of 20 m.
+    placed = from_origin(500300, 4500000 - 300, 20, 20)
+    room.tif(f"{DATED}_imputed_pred.tif", numpy.ones((1, 25, 25), "uint8"), transform=placed)
+    before, after = panels(post(room), (100, 100))
+    wanted = numpy.zeros((100, 100), bool)
+    wanted[30:80, 30:80] = True
+    assert numpy.array_equal((before != after).any(axis=-1), wanted)
+
+
+def panels(ran, shape) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """The two pictures of preview.png, the scene and the scene with the prediction over it: [row, column, 3]."""
+    from PIL import Image
+    with Image.open(ran.path("preview")) as picture:
+        pixels = numpy.asarray(picture.convert("RGB")).astype(int)
+    return pixels[: shape[0], : shape[1]], pixels[: shape[0], shape[1] + 8 : 2 * shape[1] + 8]
+
+
+@pytest.mark.parametrize(
+    "crs, place, crossing",
+    [
+        ("EPSG:3995", from_origin(1e5, 4e6, 1e5, 1e5), False),  # beside the pole: edges bend by degrees
+        ("EPSG:3995", from_origin(-2e6, 2e6, 1e5, 1e5), False),  # around the pole
+        ("EPSG:3031", from_origin(-2e6, 2e6, 1e5, 1e5), False),
+        ("EPSG:3995", from_origin(-2e6, 3.9e6, 1e5, 1e5), True),
+        ("EPSG:4326", from_origin(170, 20, 0.5, 0.5), True),
+        ("EPSG:4326", from_origin(-190, 20, 0.5, 0.5), True),
+        ("EPSG:32601", from_origin(200000, 6000000, 20000, 20000), True),
+    ],
+)
+def test_every_pixel_is_inside_the_footprint(room, crs, place, crossing):
+    from rasterio.warp import transform
+    from shapely import contains_xy
+    from shapely.geometry import shape as shape_of
+    size = 30 if crossing else 40
+    task(room, numpy.full((4, size, 40), 5, "uint16"), numpy.ones((1, size, 40), "int16"), crs=crs, transform=place)
+    item = item_of(room)
+    shape = shape_of(item["geometry"])
+    assert shape.is_valid and shape.geom_type == ("MultiPolygon" if crossing else "Polygon")
+    rows, columns = numpy.mgrid[0:size, 0:40] + 0.5
+    lon, lat = transform(crs, "EPSG:4326", *(place * (columns.ravel(), rows.ravel())))
+    lon = (numpy.array(lon) + 180) % 360 - 180
+    assert contains_xy(shape, lon, lat).all() and -180 <= shape.bounds[0] and shape.bounds[2] <= 180
+    west, south, east, north = item["bbox"]
+    assert (west > east) == crossing and -90 <= south < north <= 90
+
+
 def test_the_archive_is_flat_stored_and_the_same_each_time(room):
     task(room)
     first = post(room)

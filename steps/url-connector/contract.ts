@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { modelBands } from '../bands.ts'
 import { defineContract } from '../contract.ts'
 import { PlanError } from '../errors.ts'
 import type { PlanContext } from '../plan-context.ts'
@@ -55,14 +56,17 @@ export const contract = defineContract({
     .refine((p) => (p.url === undefined) !== (p.file === undefined), 'give either url or file'),
   plan: (context) => {
     const { url, file } = sceneOf(context)
+    const spec = context.input_spec[0]!
     return {
       ...(url === undefined ? { file } : { url }),
       date: context.date,
-      bands: context.input_spec[0]!.bands.map(({ index, band_name, scaling_factor }) => ({
-        index,
-        band_name,
-        scaling_factor,
-      })),
+      bands: modelBands(spec, context.inference).map(
+        ({ index, band_name, scaling_factor, offset }) => ({
+          ...{ index, band_name, scaling_factor },
+          ...(offset === undefined ? {} : { offset }),
+        }),
+      ),
+      ...(spec.radiometry === undefined ? {} : { radiometry: spec.radiometry }),
       require_crs: context.options.geoserverUrl !== undefined,
       allow_private_hosts: context.options.allowPrivateHosts ?? false,
     }

@@ -369,3 +369,31 @@ def test_zips_that_lie(room, tif):
         for content in contents:
             (room.inputs / "scene.zip").write_bytes(content)
             refused(room.fetch("scene.zip"), code)
+
+
+@pytest.mark.parametrize(
+    "mode, more, wanted",
+    [("stored", {}, [0.2, 0.5]), ("scaled", {}, [0.1, 0.4]), ("stored", {"offset": -0.1}, [0.1, 0.4]), ("scaled", {"offset": 1}, [1.1, 1.4])],
+)
+def test_the_files_own_radiometry_is_applied_where_asked_and_said_where_not(room, mode, more, wanted):
+    path = room.tif("s.tif", numpy.full((1, 4, 4), 2000, "uint16"))
+    with rasterio.open(path, "r+") as raster:
+        raster.scales, raster.offsets = [0.0001], [-0.1]
+        raster.write(numpy.full((4, 4), 5000, "uint16"), 1, window=((0, 2), (0, 4)))
+    factor = 1 if mode == "scaled" else 0.0001
+    bands = [{"index": 0, "band_name": "B2", "scaling_factor": factor, **more}]
+    ran = room.run("url-connector", {"file": "s.tif", "bands": bands, "radiometry": mode, "date": None, "max_bytes": 10**9})
+    assert numpy.allclose(ran.pixels("imputed_input_image")[0][[3, 0], 0], wanted)
+    said = "was applied" if mode == "scaled" else "was not applied: give radiometry: scaled"
+    assert "scale 0.0001, offset -0.1" in ran.log and said in ran.log and said in ran.result["details"]["radiometry"]
+
+
+@pytest.mark.parametrize("nodata", [None, -3.4e38, 0.0])
+@pytest.mark.parametrize("fill", [-3.4028234663852886e38, 3.4028234663852886e38, -3.4e38, float("-inf"), float("nan")])
+def test_the_ends_of_float32_are_no_data(room, nodata, fill):
+    scene = numpy.full((1, 5, 5), 7, "float32")
+    scene[0, 2, 2] = fill
+    room.tif("s.tif", scene, nodata=nodata)
+    ran = room.fetch("s.tif")
+    assert ran.result["details"]["filled_pixels"] == 1 and (ran.pixels("imputed_input_image") == 7).all()
+    assert rasterio.open(room.inputs / "valid.tif").read(1).sum() == 24

@@ -101,7 +101,7 @@ def same_grid(one, other) -> bool:
 def on_grid(dataset, like, kind: str = "source", fill=None, shape=None):
     """``dataset`` on the pixels of ``like`` (nearest), itself where it lies there already.
 
-    ``fill`` is read outside it, its own nodata by default; ``shape`` [row, column] is a coarser grid
+    ``fill`` is read outside it; without, ``dataset_mask()`` says where it lies. ``shape`` [row, column] is a coarser grid
     over the same place. Fails with ``<kind>.no_crs`` where nothing says how the two lie.
     """
     if same_grid(dataset, like):
@@ -114,9 +114,12 @@ def on_grid(dataset, like, kind: str = "source", fill=None, shape=None):
         )
     rows, columns = shape or like.shape
     transform = like.transform * like.transform.scale(like.width / columns, like.height / rows)
+    if fill is not None:
+        outside = {"src_nodata": None, "nodata": fill}
+    else:
+        outside = {} if dataset.nodata is not None else {"add_alpha": True}
     with WarpedVRT(
-        dataset, crs=like.crs, transform=transform, width=columns, height=rows, resampling=Resampling.nearest,
-        src_nodata=dataset.nodata, nodata=dataset.nodata if fill is None else fill,
+        dataset, crs=like.crs, transform=transform, width=columns, height=rows, resampling=Resampling.nearest, **outside
     ) as warped:
         yield warped
 

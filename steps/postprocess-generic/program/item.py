@@ -10,8 +10,10 @@ import re
 
 import numpy
 import rasterio
-from rasterio.warp import transform_bounds, transform_geom
 
+from footprint import footprint
+
+RASTER = "https://stac-extensions.github.io/raster/v2.0.0/schema.json"
 PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
 GEOTIFF = "image/tiff; application=geotiff"
 # Artifact key to (asset key, roles, title); what a task did not make is left out.
@@ -46,7 +48,7 @@ def item_of(stem: str, prediction, files: dict[str, str]) -> dict | None:
     item = {
         "type": "Feature",
         "stac_version": "1.1.0",
-        "stac_extensions": [PROJECTION],
+        "stac_extensions": [PROJECTION, RASTER],
         "id": stem,
         "geometry": geometry,
         "bbox": bbox,
@@ -60,31 +62,6 @@ def item_of(stem: str, prediction, files: dict[str, str]) -> dict | None:
         if key in files:
             item["assets"][name] = asset(files[key], roles, title, item["properties"])
     return item
-
-
-def footprint(raster) -> tuple[list[float] | None, dict | None]:
-    """bbox and polygon in EPSG:4326, split at the antimeridian; None where the CRS does not lead there."""
-    if raster.crs is None:
-        return None, None
-    corners = [(0, 0), (0, raster.height), (raster.width, raster.height), (raster.width, 0), (0, 0)]
-    ring = [raster.transform * corner for corner in corners]
-    if raster.transform.determinant > 0:  # south-up: GeoJSON wants the ring counterclockwise all the same
-        ring.reverse()
-    try:
-        bbox = [round(v, 7) for v in transform_bounds(raster.crs, "EPSG:4326", *raster.bounds)]
-        polygon = {"type": "Polygon", "coordinates": [ring]}
-        shape = transform_geom(raster.crs, "EPSG:4326", polygon, antimeridian_cutting=True, precision=7)
-    except Exception:  # PROJ knows many ways to refuse; the rasters are still good
-        return None, None
-    return (bbox, plain(shape)) if all(map(math.isfinite, bbox)) else (None, None)
-
-
-def plain(shape: dict) -> dict:
-    """GeoJSON with lists, as every other JSON."""
-    def lists(value):
-        return [lists(v) for v in value] if isinstance(value, (list, tuple)) else value
-
-    return {"type": shape["type"], "coordinates": lists(shape["coordinates"])}
 
 
 def grid(raster) -> dict:
@@ -107,12 +84,15 @@ def asset(path: str, roles: list[str], title: str, common: dict) -> dict:
             **said,
             "type": f"{GEOTIFF}; profile=cloud-optimized" if cloud else GEOTIFF,
             **{key: value for key, value in grid(raster).items() if common.get(key) != value},
+            **({"description": raster.tags()["RADIOMETRY"]} if "RADIOMETRY" in raster.tags() else {}),
             "bands": [band(raster, i) for i in range(raster.count)],
         }
 
 
 def band(raster, i: int) -> dict:
     said = {"name": raster.descriptions[i] or f"band {i + 1}", "data_type": numpy.dtype(raster.dtypes[i]).name}
+    if (raster.scales[i], raster.offsets[i]) != (1.0, 0.0):
+        said |= {"raster:scale": raster.scales[i], "raster:offset": raster.offsets[i]}
     nodata = raster.nodatavals[i]
     if nodata is None:
         return said

@@ -16,6 +16,7 @@ from geodag.program import StepError, run
 from geodag.raster import cog, open_scene, read, windows
 from item import item_of
 from preview import write_preview
+from rgb import write_rgb
 
 NODATA = -9999
 ZIPPED = (".tif", ".gpkg", ".shp", ".shx", ".dbf", ".cpg", ".prj", ".nc", ".geojson")
@@ -23,24 +24,6 @@ VALUES = {"cloud_masking": 999, "snow_ice_masking": 998, "permanent_water_maskin
 SCL = {"cloud_masking": (3, 8, 9), "snow_ice_masking": (11,), "permanent_water_masking": (6,)}
 # HLS v2 Fmask: bits 0-3 cirrus, cloud, adjacent, shadow; 4 snow or ice; 5 water.
 FMASK = {"cloud_masking": 0b1111, "snow_ice_masking": 1 << 4, "permanent_water_masking": 1 << 5}
-
-
-def write_rgb(job, scene, stem: str) -> str | None:
-    """The scene's red, green, blue as delivered, nodata -9999; None when the spec names none."""
-    index = job.parameters["rgb"]
-    if index is None:
-        return None
-    if max(index) >= scene.count:
-        raise StepError("source.too_few_bands", f"RGB_band names band index {max(index)}, the scene has {scene.count}")
-    path = job.write("model_input_original_image_rgb", f"{stem}_rgb.tif")
-    with cog(path, scene, 3, "float32", NODATA, ["red", "green", "blue"]) as target:
-        for window in windows(scene, 3):
-            rgb = read(scene, [i + 1 for i in index], window).astype("float32")
-            if scene.nodata is not None:
-                rgb[:, numpy.all(rgb == scene.nodata, axis=0)] = NODATA
-            rgb[~numpy.isfinite(rgb)] = NODATA
-            target.write(rgb, window=window)
-    return path
 
 
 def mask_prediction(job, scene, prediction) -> None:

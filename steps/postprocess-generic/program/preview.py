@@ -4,7 +4,7 @@ import numpy
 import rasterio
 from PIL import Image
 
-from geodag.raster import read
+from geodag.raster import on_grid, read, same_grid
 
 MAX_SIDE = 1024
 PALETTE = [(69, 137, 255), (250, 77, 86), (36, 161, 72), (241, 194, 27), (165, 110, 255), (0, 157, 154)]
@@ -46,18 +46,28 @@ def shrunk(dataset, bands, kind: str) -> numpy.ndarray:
     return read(dataset, bands, None, kind, shape=tuple(-(-side // step) for side in dataset.shape))
 
 
+def over_scene(prediction, scene, shape: tuple[int, int]) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """(prediction, whether it covers the pixel) [row, column] where the scene lies, warped from another grid."""
+    if same_grid(prediction, scene):
+        return shrunk(prediction, 1, "prediction"), numpy.True_
+    with on_grid(prediction, scene, "prediction", shape=shape) as placed:
+        return read(placed, 1, None, "prediction"), placed.dataset_mask() > 0
+
+
 def write_preview(path: str, rgb: str | None, prediction, colors: dict) -> None:
     """Writes a PNG of at most 2 x 1024 x 1024 pixels."""
-    array = shrunk(prediction, 1, "prediction")
-    base = numpy.full((*array.shape, 3), 40, "uint8")
-    if rgb is not None:
+    if rgb is None:
+        array, seen = shrunk(prediction, 1, "prediction"), True
+        base = numpy.full((*array.shape, 3), 40, "uint8")
+    else:
         with rasterio.open(rgb) as scene:
             base = stretch(shrunk(scene, [1, 2, 3], "source"))
+            array, seen = over_scene(prediction, scene, base.shape[:2])
     image, opacity = colored(array, colors)
     if prediction.nodata is not None:
         opacity[array == prediction.nodata] = 0
-    height, width = min(base.shape[0], image.shape[0]), min(base.shape[1], image.shape[1])
-    base, image, a = base[:height, :width], image[:height, :width], opacity[:height, :width, None]
+    opacity[~numpy.broadcast_to(seen, opacity.shape)] = 0
+    height, a = base.shape[0], opacity[..., None]
     over = (base * (1 - a) + image * a).astype("uint8")
     gap = numpy.full((height, 8, 3), 255, "uint8")
     Image.fromarray(numpy.concatenate([base, gap, over], axis=1)).save(path)

@@ -19,9 +19,10 @@ from rasterio.enums import ColorInterp
 from archive import tif_of_zip
 from content import refuse_other
 from geodag.fetch import fetch
+from geodag.gaps import Source
 from geodag.program import StepError, run
 from geodag.raster import cog, open_scene, windows
-from impute import Radiometry, Source, fill, medians
+from impute import Radiometry, fill, medians
 
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
