@@ -14,6 +14,7 @@ import rasterio
 from rasterio.transform import from_origin
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../containers/raster"))
 NORTH_UP = from_origin(500000, 4500000, 10, 10)
 
 

@@ -2,7 +2,7 @@
 
 Writes ``<date>_<name>.tif`` as delivered and ``<date>_<name>_imputed.tif``: float32 COG, the bands
 of the spec in order, scaled, nodata filled (nearest within 100 px, the rest the band's median).
-Works window by window: a full Sentinel-2 tile takes no more memory than a part of it. See contract.md 4.4.
+Works window by window: a full Sentinel-2 tile takes no more memory than a part of it.
 """
 
 import datetime
