@@ -24,6 +24,7 @@ import { openapi } from './http/openapi.ts'
 import { processorRoutes } from './processors/routes.ts'
 import type { Ctx, Identity, Vars } from './http/context.ts'
 import { type AnyRoute, matcher, Router, status } from './http/routing.ts'
+import { StoreError } from './storage/errors.ts'
 import { FolderStore } from './storage/folder.ts'
 import { fileRoutes } from './storage/routes.ts'
 import type { Store } from './storage/store.ts'
@@ -74,16 +75,18 @@ const gate = (config: Config, db: Db) => {
 
 const answerError = (error: Error, c: Ctx): Response => {
   if (error instanceof HttpError) return c.json({ detail: error.detail }, status(error.status))
+  if (error instanceof StoreError) {
+    if (!error.passes) return c.json({ detail: `${error.code}: ${error.message}` }, 404)
+    console.error(`${c.req.method} ${c.req.path}`, error)
+    c.header('Retry-After', '2')
+    const detail = `${error.code}: ${error.message}; try again in a moment.`
+    return c.json({ detail }, 503)
+  }
   if (isPassing(error)) {
     c.header('Retry-After', '2')
     return c.json({ detail: 'The database is away; try again in a moment.' }, 503)
   }
-  const { code, message, $metadata } = error as { code?: string; $metadata?: unknown } & Error
-  // Only an S3 client's errors have metadata: the store is away, or refuses the server.
-  if ($metadata) {
-    c.header('Retry-After', '2')
-    return c.json({ detail: 'The object store is away; try again in a moment.' }, 503)
-  }
+  const { code, message } = error as { code?: string } & Error
   // Classes 22 and 54: a value that no column takes. What the schemas let through is still no fault.
   if (/^(22|54)[0-9A-Z]{3}$/.test(code ?? ''))
     return c.json({ detail: [{ type: 'value_error', loc: ['body'], msg: message }] }, 422)

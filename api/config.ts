@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
+import { keptText } from './storage/kept.ts'
 
 const flag = (fallback: boolean) =>
   z
@@ -52,6 +52,7 @@ const environment = z.object({
   STEP_TIMEOUT_SECONDS: count(3600),
   ENGINE_TIMEOUT_SECONDS: count(60),
   MAX_ATTEMPTS: count(3),
+  MAX_DEATHS: count(12),
   RETRY_SECONDS: z.coerce.number().positive().default(5),
 })
 export type Config = z.output<typeof environment> & {
@@ -60,18 +61,8 @@ export type Config = z.output<typeof environment> & {
 }
 
 /** Made once and kept beside the data, so that URLs and cookies outlive a restart; never a default. */
-const keptKey = (folder: string): string => {
-  const file = join(folder, 'signing.key')
-  if (!existsSync(file)) {
-    mkdirSync(folder, { recursive: true })
-    try {
-      writeFileSync(file, randomBytes(32).toString('hex'), { mode: 0o600, flag: 'wx' })
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error // another process made it
-    }
-  }
-  return readFileSync(file, 'utf8')
-}
+const keptKey = (folder: string): string =>
+  keptText(join(folder, 'signing.key'), randomBytes(32).toString('hex'))
 
 /** Reads the environment. @throws Error that names each wrong variable */
 export const readConfig = (env: Record<string, string | undefined> = process.env): Config => {

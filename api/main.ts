@@ -6,7 +6,7 @@ import { type Started, start } from './server.ts'
 const usage = `geodag: main.ts start | api | runner | create-api-key --email you@example.org`
 
 const fail = (error: unknown): never => {
-  console.error(`geodag: ${(error as Error).message ?? error}`)
+  console.error(`geodag: ${(error as Error | undefined)?.message ?? error}`)
   process.exit(1)
 }
 
@@ -28,7 +28,7 @@ const serveUntilStopped = (started: Started, what: string): void => {
     console.log('geodag: draining')
     started.close().then(() => process.exit(0), fail)
   }
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop)
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, stop)
 }
 
 const { positionals, values } = parseArgs({

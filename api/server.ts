@@ -36,7 +36,7 @@ const listen = (app: ReturnType<typeof createApp>, config: Config): Promise<Serv
 /** Starts the API, a runner, or both, with what the configuration names. */
 export const start = async (config: Config, roles: Roles): Promise<Started> => {
   mkdirSync(config.dataFolder, { recursive: true })
-  const own = config.DATABASE_URL ? undefined : await embedded(join(config.dataFolder, 'postgres'))
+  const own = config.DATABASE_URL ? undefined : await embedded(config.dataFolder)
   const databaseUrl = config.DATABASE_URL ?? own!.url
   const db = openDatabase(databaseUrl, 12)
   await persist(() => migrate(db))

@@ -22,7 +22,7 @@ export interface Composed {
 }
 
 /** Whether the engine itself is gone: then not the step failed, but the session under it. */
-const engineIsGone = async (dag: Client, message: string): Promise<boolean> => {
+export const engineIsGone = async (dag: Client, message: string): Promise<boolean> => {
   if (/shutting down|session is closing/.test(message)) return true
   const silent = new Promise<boolean>((done) => setTimeout(() => done(true), 10_000).unref())
   const asked = dag.version().then(

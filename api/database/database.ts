@@ -71,6 +71,8 @@ export interface InferenceTable extends Owned {
   work_stopped: Generated<number>
   /** What a list shows of the request; null for rows older than the column. */
   shown: Json<Record<string, unknown> | null>
+  /** Deleted, and nothing of it is left in the store. */
+  purged: Generated<boolean>
 }
 export interface TaskTable {
   id: Generated<string>
@@ -82,7 +84,12 @@ export interface TaskTable {
   config: Json<Record<string, unknown> | null>
   inference_folder: string | null
   priority: Generated<number>
+  /** Claims, whatever became of them. */
   attempt: Generated<number>
+  /** Tries of the step at hand that failed. */
+  failures: Generated<number>
+  /** Holders since a step last finished that ended without a word. */
+  deaths: Generated<number>
   runner: string | null
   fence: Generated<string>
   lease_until: MaybeTime

@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { INFERENCE_ENDS } from '../../pipelines/status.ts'
 import type { Config } from '../config.ts'
-import type { WireStep } from '../database/database.ts'
+import type { Db, WireStep } from '../database/database.ts'
 import { envelope, fail, KEY_USED, paging, type Router, uuid, uuidParams } from '../http/routing.ts'
 import type { Store } from '../storage/store.ts'
 import { BOOL_PARSING } from '../http/errors.ts'
 import { prepare } from './create.ts'
 import { dryRunAnswer } from './dry-run.ts'
+import { purge } from './purge.ts'
 import { type InferenceRepository, inferenceRepository } from './repository.ts'
 import { inferenceAnswer, inferenceInput, tidyInference } from './schema.ts'
 
@@ -48,15 +49,16 @@ const stepAnswer = ({
 export const inferenceRoutes = (
   router: Router,
   deps: {
+    db: Db
     config: Config
     inferences: InferenceRepository
     store: Store
   },
 ): void => {
-  const { config, inferences, store } = deps
-  /** What a deleted inference made goes too; where the store is away it stays, hidden. */
+  const { db, config, inferences, store } = deps
+  /** What a deleted inference made goes too; where the store is away a runner does it later. */
   const forget = (id: string) =>
-    store.removeBelow(id).catch((error) => console.error(`objects of ${id}`, error))
+    purge({ db, store }, id).catch((error) => console.error(`objects of ${id}`, error))
   router.add(
     {
       ...{ method: 'post', path, tag, summary: 'Run a model over a place and a time' },

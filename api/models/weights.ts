@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import type { z } from 'zod'
 import type { onnxParameters } from '../../steps/onnx-inference/contract.ts'
 import { invalidBody } from '../http/errors.ts'
+import { ownerTag } from '../storage/owner.ts'
 import { NotServed, type Store } from '../storage/store.ts'
 
 type Inference = z.output<typeof onnxParameters> | null | undefined
@@ -33,7 +34,7 @@ export const keepWeights = async (store: Store, inference: Inference): Promise<I
     weights: { url: weights.url.split('?')[0]!, sha256: weights.sha256 },
   }
   if ((await store.size(weightsKey(weights.sha256))) !== undefined) return kept
-  const folder = await mkdtemp(join(tmpdir(), 'geodag-weights-'))
+  const folder = await mkdtemp(join(tmpdir(), `geodag-weights-${ownerTag()}-`))
   const path = join(folder, 'model.onnx')
   try {
     await store.download(weights.url, path)

@@ -1,5 +1,6 @@
 import { Writable } from 'node:stream'
 import type { Db } from '../database/database.ts'
+import { forgetHeard } from './step-logs.ts'
 
 const LARGEST = 10 * 1024 * 1024
 const ANSI = /\u001b\[[0-9;]*m/g
@@ -58,12 +59,7 @@ export class LiveLog extends Writable {
   }
 
   forget(step: string): Promise<unknown> {
-    return this.db
-      .deleteFrom('step_log')
-      .where('task_id', '=', this.task)
-      .where('process_id', '=', step)
-      .execute()
-      .catch(() => undefined)
+    return forgetHeard(this.db, this.task, step).catch(() => undefined)
   }
 
   private flush(): Promise<void> {

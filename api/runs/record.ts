@@ -11,7 +11,7 @@ export type TaskRow = Selectable<TaskTable>
 /** Another runner holds the task, or it was cancelled: what this one does no longer counts. */
 export class LostLease extends Error {}
 
-/** Between two looks whether an engine answers again. */
+/** At most this long between two looks whether an engine or a store answers again. */
 const POSTPONED_SECONDS = 10
 
 export interface StepFailure {
@@ -19,7 +19,13 @@ export interface StepFailure {
   readonly message: string
 }
 
-/** How the runner writes: compare-and-set under the task's fence. @see DESIGN.md 4 */
+/** The step that can't go on: `number`, or the first that is open where that one has ended already. */
+const standing = (steps: readonly WireStep[], number: number): number => {
+  const open = (step: WireStep | undefined) => step && !TASK_ENDS.includes(step.status)
+  return open(steps[number]) ? number : steps.findIndex(open)
+}
+
+/** How the runner writes: compare-and-set under the task's fence. */
 export const recorder = (
   db: Db,
   options: {
@@ -27,14 +33,19 @@ export const recorder = (
     leaseSeconds: number
     system: string
     maxAttempts: number
+    maxDeaths: number
     retrySeconds: number
   },
 ) => {
   const { runner, leaseSeconds, system } = options
   const lease = sql<Date>`now() + make_interval(secs => ${leaseSeconds})`
 
-  /** Takes the next task that is due: ready, or left by a runner whose lease has ended. */
-  const claim = async (): Promise<TaskRow | undefined> =>
+  /**
+   * Takes the next task that is due: ready, or left by a runner whose lease has ended, which is a
+   * death of its holder. What this process still runs (`own`) is not left. A Postgres that has just
+   * come back gives every holder the time of a lease to say that it lives.
+   */
+  const claim = async (own: readonly string[] = []): Promise<TaskRow | undefined> =>
     db
       .updateTable('inf_task')
       .set({
@@ -42,6 +53,7 @@ export const recorder = (
         lease_until: lease,
         fence: sql`fence + 1`,
         attempt: sql`attempt + 1`,
+        deaths: sql`deaths + case when lease_until is null or runner = ${runner} then 0 else 1 end`,
         updated_at: sql`now()`,
       })
       .where('id', '=', (q) =>
@@ -50,8 +62,13 @@ export const recorder = (
           .select('id')
           .where('status', 'in', ['READY', 'RUNNING'])
           .where((e) =>
-            e.or([e('lease_until', 'is', null), e('lease_until', '<', sql<Date>`now()`)]),
+            e.or([
+              e('lease_until', 'is', null),
+              sql<boolean>`lease_until < now() and
+                pg_postmaster_start_time() < now() - make_interval(secs => ${leaseSeconds})`,
+            ]),
           )
+          .$if(own.length > 0, (q) => q.where('id', 'not in', [...own]))
           .where((e) =>
             e.or([e('not_before', 'is', null), e('not_before', '<=', sql<Date>`now()`)]),
           )
@@ -82,11 +99,12 @@ export const recorder = (
     task: TaskRow,
     edit: (steps: WireStep[]) => WireStep[],
     more: {
-      error?: StepFailure & { step: string }
+      error?: StepFailure
       layers?: Record<string, unknown>
       message?: string
       retryIn?: number
       uncounted?: boolean
+      counts?: { failures: number; deaths: number }
       then?: (trx: Db) => Promise<void>
     } = {},
   ): Promise<WireStep[]> =>
@@ -98,7 +116,11 @@ export const recorder = (
           .select(['planning', 'status', 'pipeline_steps'])
           .where('id', '=', task.id)
           .executeTakeFirstOrThrow()
-        const steps = edit(row.pipeline_steps)
+        // A step that has ended stays as it is, whatever is said of it later.
+        const edited = edit(row.pipeline_steps)
+        const steps = row.pipeline_steps.map((step, n) =>
+          TASK_ENDS.includes(step.status) ? step : edited[n]!,
+        )
         const status = taskStatus(steps)
         const ended = TASK_ENDS.includes(status) || more.retryIn !== undefined
         const { numUpdatedRows } = await held(trx, task)
@@ -110,11 +132,15 @@ export const recorder = (
               ? {}
               : { not_before: sql<Date>`now() + make_interval(secs => ${more.retryIn})` }),
             ...(more.uncounted ? { attempt: sql<number>`greatest(attempt - 1, 0)` } : {}),
+            ...more.counts,
             updated_at: sql`now()`,
           })
           .executeTakeFirst()
         if (numUpdatedRows === 0n) throw new LostLease(task.task_id)
-        if (more.error) await keepError(trx, task, more.error)
+        if (more.error) {
+          const step = steps.find((one) => one.status === 'FAILED')?.process_id ?? ''
+          await keepError(trx, task, { ...more.error, step })
+        }
         if (more.layers) {
           await addLayers(trx, task.inference_id, more.layers)
           await publish(
@@ -158,6 +184,10 @@ export const recorder = (
   const at = (steps: WireStep[], number: number, values: Partial<WireStep>): WireStep[] =>
     steps.map((step) => (step.step_number === number ? { ...step, ...values } : step))
 
+  /** The step that stands goes back in the queue. */
+  const again = (number: number, values: Partial<WireStep>) => (steps: WireStep[]) =>
+    at(steps, standing(steps, number), { status: 'READY', ...values })
+
   return {
     claim,
     beat,
@@ -169,13 +199,14 @@ export const recorder = (
           at(steps, number, { status: 'RUNNING', start_time: stepTime(new Date()) }).map(fresh),
         { message },
       ),
-    finished: (
+    finished: async (
       task: TaskRow,
       number: number,
       values: Partial<WireStep>,
       more: Parameters<typeof change>[2] = {},
-    ) =>
-      change(
+    ) => {
+      const counts = { failures: 0, deaths: 0 }
+      await change(
         task,
         (steps) =>
           at(steps, number, { ...values, status: 'FINISHED', end_time: stepTime(new Date()) }).map(
@@ -184,36 +215,50 @@ export const recorder = (
                 ? { ...step, status: 'READY' }
                 : step,
           ),
-        more,
-      ),
-    /** FAILED: what has not begun is STOPPED, so that no count waits for ever. */
+        { ...more, counts },
+      )
+      Object.assign(task, counts)
+    },
+    /** FAILED, of the step that could not go on: what is left is STOPPED, so that no count waits for ever. */
     failed: (task: TaskRow, number: number, { code, message }: StepFailure) =>
       change(
         task,
         (steps) =>
-          at(steps, number, {
+          at(steps, standing(steps, number), {
             status: 'FAILED',
             end_time: stepTime(new Date()),
             error: { code, message },
-          }).map((step) =>
-            ['WAITING', 'READY'].includes(step.status) ? { ...step, status: 'STOPPED' } : step,
-          ),
-        { error: { code, message, step: task.pipeline_steps[number]?.process_id ?? '' } },
+          }).map((step) => (step.status === 'FAILED' ? step : { ...step, status: 'STOPPED' })),
+        { error: { code, message } },
       ),
     /** Back in the queue after a pause that doubles; true when there is another try. */
     retry: async (task: TaskRow, number: number, why: StepFailure): Promise<boolean> => {
-      if (task.attempt >= options.maxAttempts) return false
-      const retryIn = options.retrySeconds * 2 ** (task.attempt - 1)
-      await change(task, (steps) => at(steps, number, { status: 'READY', error: { ...why } }), {
+      const failures = task.failures + 1
+      if (failures >= options.maxAttempts) return false
+      const retryIn = options.retrySeconds * 2 ** (failures - 1)
+      await change(task, again(number, { error: { ...why } }), {
         retryIn,
-        message: `${why.message}; trying again in ${retryIn} s (${task.attempt} of ${options.maxAttempts})`,
+        counts: { failures, deaths: task.deaths },
+        message: `${why.message}; trying again in ${retryIn} s (${failures} of ${options.maxAttempts})`,
       })
       return true
     },
-    /** Waits for an engine, for as long as it takes: nothing was tried, so no try is counted. */
+    /** The session or the engine died under the step: nobody's try, but bounded as deaths are. */
+    bereft: async (task: TaskRow, number: number, why: StepFailure): Promise<boolean> => {
+      const deaths = task.deaths + 1
+      if (deaths > options.maxDeaths) return false
+      const retryIn = Math.min(options.retrySeconds * 2 ** (deaths - 1), POSTPONED_SECONDS)
+      await change(task, again(number, { error: { ...why } }), {
+        retryIn,
+        counts: { failures: task.failures, deaths },
+        message: `${why.message}; trying again in ${retryIn} s (no try of the step is counted)`,
+      })
+      return true
+    },
+    /** Waits for an engine or a store, for as long as it takes: nothing was tried, no try is counted. */
     postpone: (task: TaskRow, number: number, why: string) =>
-      change(task, (steps) => at(steps, number, { message: `waiting: ${why}` }), {
-        retryIn: POSTPONED_SECONDS,
+      change(task, again(number, { message: `waiting: ${why}` }), {
+        retryIn: Math.min(options.retrySeconds * 10, POSTPONED_SECONDS),
         uncounted: true,
       }),
     /** Gives the task back unharmed, for a runner that drains. */

@@ -1,33 +1,25 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Client, Directory, File } from '@dagger.io/dagger'
-import { composeTask, type StepEnd, TRANSIENT } from '../../pipelines/compose.ts'
+import { composeTask, engineIsGone, type StepEnd } from '../../pipelines/compose.ts'
 import type { StepReport } from '../../pipelines/manifest.ts'
 import type { PlannedStep } from '../../pipelines/plan.ts'
 import { contractOf } from '../../steps/contracts.ts'
 import type { StepEnvironment } from '../../steps/step.ts'
 import type { Config } from '../config.ts'
 import type { Db, WireStep } from '../database/database.ts'
+import { StoreError } from '../storage/errors.ts'
 import { NotServed, type Store } from '../storage/store.ts'
-import { logKey } from '../tasks/log.ts'
+import { logKey } from '../storage/keys.ts'
 import { LiveLog } from './live-log.ts'
 import { geoserverOf, type TaskConfig } from './plan-task.ts'
-import { LostLease, type Recorder, type StepFailure, type TaskRow } from './record.ts'
-import { EngineAway, inSession } from './session.ts'
+import { LostLease, type Recorder, type TaskRow } from './record.ts'
+import { makeScratch } from './scratch.ts'
+import { inSession, SessionLost } from './session.ts'
+import { settle, StepEnded } from './settle.ts'
+import { heardOf, keepHeard, wholeLog } from './step-logs.ts'
 
 const root = new URL('../..', import.meta.url).pathname
-
-/** A failure that was recorded already, or is to be: ends the session. */
-class StepEnded extends Error {
-  readonly failure: StepFailure
-  readonly number: number
-  constructor(number: number, failure: StepFailure) {
-    super(failure.message)
-    this.number = number
-    this.failure = failure
-  }
-}
 
 export interface RunDeps {
   readonly db: Db
@@ -41,15 +33,11 @@ const fetchScene = async (store: Store, url: string, path: string): Promise<void
   try {
     await store.download(url, path)
   } catch (error) {
-    throw new StepEnded(
-      0,
-      error instanceof NotServed
-        ? {
-            code: 'source.status',
-            message: `the scene's URL answers ${error.status}: upload the file, or ask for a new URL (they end after 8 hours)`,
-          }
-        : { code: 'source.unreachable', message: 'the object store does not answer' },
-    )
+    if (!(error instanceof NotServed)) throw error
+    throw new StepEnded(0, {
+      code: 'source.status',
+      message: `the scene's URL answers ${error.status}: upload the file, or ask for a new URL (they end after 8 hours)`,
+    })
   }
 }
 
@@ -118,7 +106,8 @@ class Try {
   private timer: NodeJS.Timeout | undefined
   /** [west, south, east, north] of the scene, EPSG:4326; from the step that fetched it. */
   private bbox: unknown
-  current = 0
+  /** The step that cannot go on when the task fails. */
+  current: number
 
   constructor(
     deps: RunDeps,
@@ -135,6 +124,8 @@ class Try {
     this.scratch = scratch
     this.abort = abort
     this.signal = signal
+    const open = row.pipeline_steps.findIndex((step) => step.status !== 'FINISHED')
+    this.current = Math.max(0, open)
   }
 
   private wire(step: PlannedStep) {
@@ -142,10 +133,11 @@ class Try {
   }
 
   async started(step: PlannedStep): Promise<boolean> {
-    this.current = step.step_number
     const { status, process_id } = this.wire(step)
     const { effect, message } = contractOf(step.process_id)
     const done = status === 'FINISHED'
+    // A finished step that runs again, for another, leaves the failure to that other.
+    if (!done) this.current = step.step_number
     if (done && effect) return false
     const seconds = this.deps.config.STEP_TIMEOUT_SECONDS
     const failure = {
@@ -170,10 +162,15 @@ class Try {
     const { process_id, status } = this.wire(step)
     this.bbox ??= report.details.bbox
     if (report.status === 'FAILED') {
-      await this.keepLog(process_id, end, 1)
-      await upload(this.deps.store, end.made, this.prefix, this.scratch).catch(() => undefined)
-      if (end.log) await this.log.forget(process_id)
-      throw new StepEnded(step.step_number, report.error!)
+      const { code, message } = report.error!
+      if (code === 'engine.failed') throw new SessionLost(message)
+      const again = status === 'FINISHED' ? `${process_id}, run again for this step: ` : ''
+      const kept = this.row.pipeline_steps[this.current]!.process_id
+      await this.keepLog(kept, end, 1)
+      if (!again)
+        await upload(this.deps.store, end.made, this.prefix, this.scratch).catch(() => undefined)
+      await this.log.forget(kept)
+      throw new StepEnded(step.step_number, { code, message: again + message })
     }
     if (status === 'FINISHED') return
     await this.keepLog(process_id, end, 0)
@@ -203,18 +200,19 @@ class Try {
 
   private async keepLog(process_id: string, end: StepEnd, code: number): Promise<void> {
     await this.log.endStep()
-    const text = end.log ? await end.log.contents() : (end.report.error?.message ?? '')
-    const head = `----------------INVOKING TASK----------------\nTask ID: ${this.row.task_id}\n`
-    const command = text.startsWith('Command: ') ? '' : `Command: ${process_id}\n`
-    const whole = `${head}${command}${text.replace(/\n?$/, '\n')}Return code: ${code}\n`
-    await this.deps.store.put(logKey(this.row.inference_id, this.row.task_id, process_id), whole)
+    const { task_id, inference_id } = this.row
+    const text = end.log
+      ? await end.log.contents()
+      : `${(await heardOf(this.deps.db, task_id, process_id)) ?? ''}${end.report.error?.message ?? ''}`
+    const whole = wholeLog(task_id, process_id, text, code)
+    await this.deps.store.put(logKey(inference_id, task_id, process_id), whole)
   }
 }
 
 /** Runs a claimed task to its end, or to the point where another try is due. */
 export const runTask = async (deps: RunDeps, row: TaskRow, outer: AbortSignal): Promise<void> => {
   const planned = row.config as unknown as TaskConfig
-  const scratch = await mkdtemp(join(tmpdir(), 'geodag-run-'))
+  const scratch = await makeScratch()
   const log = new LiveLog(deps.db, row.task_id)
   const own = new AbortController()
   const signal = AbortSignal.any([outer, own.signal])
@@ -231,29 +229,23 @@ export const runTask = async (deps: RunDeps, row: TaskRow, outer: AbortSignal): 
       const inputs = planned.fetch
         ? host.directory(scratch, { include: Object.keys(planned.fetch) })
         : dag.directory()
-      await composeTask(env, planned.task, inputs, new Date().toISOString(), tried)
+      const composed = composeTask(env, planned.task, inputs, new Date().toISOString(), tried)
+      await composed.catch(async (error: Error) => {
+        const kinds = [StepEnded, LostLease, StoreError, SessionLost]
+        const known = kinds.some((kind) => error instanceof kind)
+        if (known || signal.aborted || !(await engineIsGone(dag, error.message))) throw error
+        throw new SessionLost(error.message)
+      })
     })
   } catch (error) {
     if (outer.aborted) throw outer.reason
     if (error instanceof LostLease) throw error
-    if (error instanceof EngineAway) {
-      console.error(`task ${row.task_id}: ${error.message}; it waits`)
-      return void (await deps.recorder.postpone(row, tried.current, error.message))
-    }
-    const failure =
-      error instanceof StepEnded
-        ? error.failure
-        : {
-            code: 'engine.failed',
-            message: String((error as Error).message ?? error).slice(0, 500),
-          }
-    const number = error instanceof StepEnded ? error.number : tried.current
-    const passes = TRANSIENT.has(failure.code) || !(error instanceof StepEnded)
-    if (passes && (await deps.recorder.retry(row, number, failure))) return
-    await deps.recorder.failed(row, number, failure)
+    await log.close()
+    await settle(deps, row, tried.current, error, scratch)
+    await keepHeard(deps, row, ['FAILED', 'STOPPED'])
   } finally {
     tried.stop()
     await log.close()
-    await rm(scratch, { recursive: true, force: true })
+    await rm(scratch, { recursive: true, force: true }).catch(() => undefined)
   }
 }

@@ -1,17 +1,21 @@
 import { PlanError } from '../../pipelines/errors.ts'
 import { isPassing, persist } from '../database/database.ts'
 import type { Listener } from '../database/listener.ts'
-import { logKey } from '../tasks/log.ts'
+import { purge } from '../inference/purge.ts'
+import { StoreError } from '../storage/errors.ts'
+import { logKey } from '../storage/keys.ts'
+import { cleanUp } from './janitor.ts'
 import { planTask } from './plan-task.ts'
 import { LostLease, recorder as makeRecorder, type TaskRow } from './record.ts'
 import { type RunDeps, runTask } from './run-task.ts'
+import { killsItsRunner } from './settle.ts'
+import { keepHeard } from './step-logs.ts'
 
-/** Tries after which a task that takes its runner down with it is given up. */
-const MOST_CLAIMS = 8
+const CLEAN_SECONDS = 60
 
 class Draining extends Error {}
 
-/** Claims tasks, runs so many at a time, and keeps their leases. @see DESIGN.md 4 */
+/** Claims tasks, runs so many at a time, and keeps their leases. */
 export class Runner {
   private readonly deps: RunDeps
   private readonly listener: Listener
@@ -22,6 +26,8 @@ export class Runner {
   private wake: () => void = () => undefined
   private loop: Promise<void> | undefined
   private beating: NodeJS.Timeout | undefined
+  private cleaning: NodeJS.Timeout | undefined
+  private cleaned: Promise<void> = Promise.resolve()
 
   constructor(deps: Omit<RunDeps, 'recorder'>, listener: Listener, name: string) {
     const { config } = deps
@@ -30,6 +36,7 @@ export class Runner {
       leaseSeconds: config.LEASE_SECONDS,
       system: config.DEFAULT_SYSTEM_USER,
       maxAttempts: config.MAX_ATTEMPTS,
+      maxDeaths: config.MAX_DEATHS,
       retrySeconds: config.RETRY_SECONDS,
     })
     this.deps = { ...deps, recorder }
@@ -40,15 +47,20 @@ export class Runner {
     this.woken = true
     this.wake()
   }
+  /** Postgres answers again: first what runs here is kept, then there is time for more. */
+  private readonly back = (): void => void this.beat().then(this.poke)
   private readonly cancel = (inference: string): void => {
     for (const [task, abort] of this.active)
       if (task.inference_id === inference) abort.abort(new LostLease(task.task_id))
   }
 
   start(): void {
-    this.listener.on('geodag_task', this.poke).on('reconnected', this.poke)
+    this.listener.on('geodag_task', this.poke).on('reconnected', this.back)
     this.listener.on('geodag_cancel', this.cancel)
     this.beating = setInterval(() => void this.beat(), (this.deps.config.LEASE_SECONDS * 1000) / 3)
+    const clean = () => (this.cleaned = this.cleaned.then(() => cleanUp(this.deps)))
+    this.cleaning = setInterval(clean, CLEAN_SECONDS * 1000)
+    void clean()
     this.loop = this.claimAll()
   }
 
@@ -64,14 +76,18 @@ export class Runner {
     for (const abort of this.active.values()) abort.abort(new Draining('drain'))
     await Promise.allSettled([...this.running])
     clearInterval(this.beating)
-    this.listener.off('geodag_task', this.poke).off('geodag_cancel', this.cancel)
+    clearInterval(this.cleaning)
+    await this.cleaned
+    this.listener.off('geodag_task', this.poke).off('reconnected', this.back)
+    this.listener.off('geodag_cancel', this.cancel)
   }
 
   private async claimAll(): Promise<void> {
     while (!this.draining) {
       this.woken = false
+      const own = [...this.active.keys()].map((task) => task.id)
       const free = this.deps.config.RUNNER_CONCURRENCY - this.running.size
-      const task = free > 0 ? await this.deps.recorder.claim().catch(() => undefined) : undefined
+      const task = free > 0 ? await this.deps.recorder.claim(own).catch(() => undefined) : undefined
       if (task) this.launch(task)
       else await this.sleep()
     }
@@ -105,27 +121,27 @@ export class Runner {
   private async run(task: TaskRow, signal: AbortSignal): Promise<void> {
     const { recorder } = this.deps
     try {
-      if (task.attempt > MOST_CLAIMS) {
-        const number = task.pipeline_steps.findIndex((step) => step.status !== 'FINISHED')
-        const message = `its runner ended ${MOST_CLAIMS} times while it ran: the task may take more than the machine has`
-        await recorder.failed(task, Math.max(0, number), { code: 'task.attempts', message })
+      if (task.deaths > this.deps.config.MAX_DEATHS) {
+        await recorder.failed(task, 0, killsItsRunner(task.deaths))
+        await keepHeard(this.deps, task, ['FAILED'])
       } else if (task.planning) await this.plan(task)
       else await runTask(this.deps, task, signal)
     } catch (error) {
-      if (error instanceof LostLease) return this.forgetDeleted(task)
+      if (error instanceof LostLease) return this.leave(task)
       if (error instanceof Draining) return persist(() => recorder.release(task))
       throw error // the lease ends, and another runner goes on
     }
   }
 
-  /** What this runner still wrote while its inference was deleted goes too. */
-  private async forgetDeleted({ inference_id }: TaskRow): Promise<void> {
+  /** What this runner heard of a step that was stopped is its log; of a deleted inference all goes. */
+  private async leave(task: TaskRow): Promise<void> {
     const row = await this.deps.db
       .selectFrom('inf_inference')
       .select('deleted')
-      .where('id', '=', inference_id)
+      .where('id', '=', task.inference_id)
       .executeTakeFirst()
-    if (row?.deleted) await this.deps.store.removeBelow(inference_id)
+    if (row?.deleted) await purge(this.deps, task.inference_id)
+    else await keepHeard(this.deps, task, ['STOPPED'])
   }
 
   private async plan(task: TaskRow): Promise<void> {
@@ -140,6 +156,8 @@ export class Runner {
       await planTask(this.deps, task, (text) => log(text, 0))
     } catch (error) {
       if (error instanceof LostLease) throw error
+      if (error instanceof StoreError && error.passes)
+        return void (await recorder.postpone(task, 0, `${error.code}: ${error.message}`))
       const message = String((error as Error).message)
       await log(message, 1)
       if (error instanceof PlanError)
@@ -147,9 +165,11 @@ export class Runner {
           code: error.code,
           message: message.slice(error.code.length + 2),
         }))
+      if (error instanceof StoreError)
+        return void (await recorder.failed(task, 0, { code: error.code, message }))
+      if (isPassing(error)) throw error // Postgres is away: the lease ends, and it is planned again
       const failure = { code: 'plan.failed', message: message.slice(0, 500) }
-      if (isPassing(error) || !(await recorder.retry(task, 0, failure)))
-        await recorder.failed(task, 0, failure)
+      if (!(await recorder.retry(task, 0, failure))) await recorder.failed(task, 0, failure)
     }
   }
 

@@ -4,6 +4,9 @@ import { type Client, connect } from '@dagger.io/dagger'
 /** The engine did not answer: nothing was tried, so nothing failed but the time. */
 export class EngineAway extends Error {}
 
+/** The session, or the engine under it, ended while it worked: the step itself did not fail. */
+export class SessionLost extends Error {}
+
 /** Seconds that the closing of a session may take before its runner goes on without it. */
 const CLOSE_SECONDS = 30
 

@@ -1,9 +1,13 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { StoreError, told } from './errors.ts'
+import { ownerTag, sweep } from './owner.ts'
 import { isBelow, NotServed, type Store } from './store.ts'
 
 /** Objects as files of one folder; the API itself serves its signed URLs (routes.ts). */
+const PARTS = '.parts'
+
 export class FolderStore implements Store {
   readonly folder: string
   private readonly key: string
@@ -25,12 +29,26 @@ export class FolderStore implements Store {
     return join(this.folder, key)
   }
 
-  private async place(key: string, write: (part: string) => Promise<void>): Promise<void> {
+  /** Writes an object whole or not at all. @throws StoreError */
+  place(key: string, write: (part: string) => Promise<void>): Promise<void> {
     const path = this.path(key)
-    const part = `${path}.${crypto.randomUUID()}.part`
-    await mkdir(dirname(path), { recursive: true })
-    await write(part)
-    await rename(part, path) // whole or not at all
+    // In a folder of their own, named by their writer: what a killed one left is found and swept.
+    const part = join(this.folder, PARTS, `${ownerTag()}.${crypto.randomUUID()}`)
+    const work = async () => {
+      try {
+        await mkdir(dirname(part), { recursive: true })
+        await write(part)
+        await mkdir(dirname(path), { recursive: true })
+        await rename(part, path)
+      } catch (error) {
+        await rm(part, { force: true }).catch(() => undefined)
+        throw error
+      }
+    }
+    return told(key, work, true)
+  }
+  async tidy(): Promise<void> {
+    await sweep(join(this.folder, PARTS), '')
   }
 
   put(key: string, body: Buffer | string): Promise<void> {
@@ -40,16 +58,19 @@ export class FolderStore implements Store {
     return this.place(key, (part) => copyFile(path, part))
   }
   get(key: string): Promise<Buffer> {
-    return readFile(this.path(key))
+    return told(key, () => readFile(this.path(key)))
   }
   getFile(key: string, path: string): Promise<void> {
-    return copyFile(this.path(key), path)
+    return told(key, () => copyFile(this.path(key), path))
   }
   async size(key: string): Promise<number | undefined> {
-    return stat(this.path(key)).then(
-      (found) => (found.isFile() ? found.size : undefined),
-      () => undefined,
-    )
+    try {
+      const found = await told(key, () => stat(this.path(key)))
+      return found.isFile() ? found.size : undefined
+    } catch (error) {
+      if (error instanceof StoreError && !error.passes) return undefined
+      throw error // away is not the same as not there
+    }
   }
 
   private signature(method: string, key: string, expires: number): string {
@@ -87,7 +108,7 @@ export class FolderStore implements Store {
     await this.getFile(key, path)
   }
   async removeBelow(prefix: string): Promise<void> {
-    await rm(this.path(prefix), { recursive: true, force: true })
+    await told(prefix, () => rm(this.path(prefix), { recursive: true, force: true }), true)
   }
 
   owns(url: string): boolean {

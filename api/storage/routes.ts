@@ -1,6 +1,4 @@
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdir, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Context, Hono } from 'hono'
@@ -21,6 +19,15 @@ export const rangeOf = (
   const from = match[1] ? Number(match[1]) : Math.max(0, size - Number(match[2]))
   const to = match[1] && match[2] ? Math.min(Number(match[2]), size - 1) : size - 1
   return from > to || from >= size ? null : [from, to]
+}
+
+/** An upload that its sender did not end, or that is too much. */
+class Interrupted extends Error {
+  readonly status: 400 | 413
+  constructor(status: 400 | 413, message: string) {
+    super(message)
+    this.status = status
+  }
 }
 
 /** The folder store's signed URLs: GET and HEAD with Range, PUT of any Content-Type. */
@@ -70,31 +77,31 @@ export const fileRoutes = (app: Hono<any>, store: FolderStore): void => {
   app.put('/v2/files/*', async (c) => {
     const key = signed(c, 'PUT')
     if (key === undefined) return refused(c)
-    const path = store.path(key)
-    const part = `${path}.${crypto.randomUUID()}.part`
-    await mkdir(dirname(path), { recursive: true })
     let bytes = 0
-    try {
+    const write = async (part: string) => {
       const body = c.req.raw.body
         ? Readable.fromWeb(c.req.raw.body as never)
         : Readable.from(Buffer.alloc(0))
-      await pipeline(
-        body,
-        async function* (chunks) {
-          for await (const chunk of chunks) {
-            bytes += (chunk as Buffer).length
-            if (bytes > LARGEST_UPLOAD) throw new RangeError('too large')
-            yield chunk
-          }
-        },
-        createWriteStream(part),
-      )
-      await rename(part, path)
+      const counted = async function* (chunks: AsyncIterable<Buffer>) {
+        for await (const chunk of chunks) {
+          bytes += chunk.length
+          if (bytes > LARGEST_UPLOAD) throw new Interrupted(413, 'Larger than 5 GiB.')
+          yield chunk
+        }
+      }
+      const early = (error: Error) => {
+        // The writer's own errors name a system call; what is left is the sender's.
+        if ('syscall' in error || error instanceof Interrupted) throw error
+        throw new Interrupted(400, 'The upload ended early; send it again.')
+      }
+      await pipeline(body, counted, createWriteStream(part)).catch(early)
+    }
+    try {
+      await store.place(key, write)
       return c.json({ bytes }, 200)
     } catch (error) {
-      await rm(part, { force: true })
-      if (error instanceof RangeError) return c.json({ detail: 'Larger than 5 GiB.' }, 413)
-      return c.json({ detail: 'The upload ended early; send it again.' }, 400)
+      if (error instanceof Interrupted) return c.json({ detail: error.message }, error.status)
+      throw error
     }
   })
 }

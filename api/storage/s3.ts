@@ -9,10 +9,10 @@ import {
   ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
-  S3ServiceException,
 } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import type { Config } from '../config.ts'
+import { StoreError, told } from './errors.ts'
 import { isBelow, NotServed, type Store } from './store.ts'
 
 /** Objects in one bucket of any S3; URLs are presigned (SigV4) and served by S3 itself. */
@@ -45,28 +45,33 @@ export class S3Store implements Store {
     return { Bucket: this.bucket, Key: key }
   }
   async put(key: string, body: Buffer | string): Promise<void> {
-    await this.client.send(new PutObjectCommand({ ...this.at(key), Body: body }))
+    const command = new PutObjectCommand({ ...this.at(key), Body: body })
+    await told(key, () => this.client.send(command), true)
   }
   async putFile(key: string, path: string): Promise<void> {
     const { size } = await stat(path)
-    await this.client.send(
-      new PutObjectCommand({ ...this.at(key), Body: createReadStream(path), ContentLength: size }),
-    )
+    const put = () =>
+      new PutObjectCommand({ ...this.at(key), Body: createReadStream(path), ContentLength: size })
+    await told(key, () => this.client.send(put()), true)
   }
   async get(key: string): Promise<Buffer> {
-    const { Body } = await this.client.send(new GetObjectCommand(this.at(key)))
-    return Buffer.from(await Body!.transformToByteArray())
+    return told(key, async () => {
+      const { Body } = await this.client.send(new GetObjectCommand(this.at(key)))
+      return Buffer.from(await Body!.transformToByteArray())
+    })
   }
   async getFile(key: string, path: string): Promise<void> {
-    const { Body } = await this.client.send(new GetObjectCommand(this.at(key)))
-    await pipeline(Body as Readable, createWriteStream(path))
+    await told(key, async () => {
+      const { Body } = await this.client.send(new GetObjectCommand(this.at(key)))
+      await pipeline(Body as Readable, createWriteStream(path))
+    })
   }
   async size(key: string): Promise<number | undefined> {
     try {
-      return (await this.client.send(new HeadObjectCommand(this.at(key)))).ContentLength ?? 0
+      const head = () => this.client.send(new HeadObjectCommand(this.at(key)))
+      return (await told(key, head)).ContentLength ?? 0
     } catch (error) {
-      if (error instanceof S3ServiceException && error.$metadata.httpStatusCode === 404)
-        return undefined
+      if (error instanceof StoreError && !error.passes) return undefined
       throw error
     }
   }
@@ -77,11 +82,19 @@ export class S3Store implements Store {
     return getSignedUrl(this.client, new PutObjectCommand(this.at(key)), { expiresIn: seconds })
   }
   async download(url: string, path: string): Promise<void> {
-    const answer = await fetch(url, { redirect: 'error' })
-    if (!answer.ok || !answer.body) throw new NotServed(answer.status)
-    await pipeline(Readable.fromWeb(answer.body as never), createWriteStream(path))
+    await told('object at this URL', async () => {
+      const answer = await fetch(url, { redirect: 'error' })
+      if (answer.status >= 500 || answer.status === 429)
+        throw new StoreError('store.unavailable', `the object store answers ${answer.status}`)
+      if (!answer.ok || !answer.body) throw new NotServed(answer.status)
+      await pipeline(Readable.fromWeb(answer.body as never), createWriteStream(path))
+    })
   }
-  async removeBelow(prefix: string): Promise<void> {
+  async tidy(): Promise<void> {} // a PUT that ends early leaves nothing in an S3
+  removeBelow(prefix: string): Promise<void> {
+    return told(prefix, () => this.removeAll(prefix), true)
+  }
+  private async removeAll(prefix: string): Promise<void> {
     for (;;) {
       const { Contents = [] } = await this.client.send(
         new ListObjectsV2Command({ Bucket: this.bucket, Prefix: `${prefix}/` }),
@@ -91,7 +104,8 @@ export class S3Store implements Store {
       const { Errors = [] } = await this.client.send(
         new DeleteObjectsCommand({ Bucket: this.bucket, Delete: { Objects, Quiet: true } }),
       )
-      if (Errors.length) throw new Error(`${Errors[0]!.Key}: ${Errors[0]!.Message}`)
+      const [first] = Errors
+      if (first) throw new StoreError('store.refused', `${first.Key}: ${first.Message}`)
     }
   }
 

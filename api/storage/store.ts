@@ -1,4 +1,8 @@
-/** Where outputs, logs and uploads live: a folder, or any S3. Keys are `/`-separated paths. */
+/**
+ * Where outputs, logs and uploads live: a folder, or any S3. Keys are `/`-separated paths.
+ *
+ * Every call that fails throws a StoreError (errors.ts), or NotServed where a URL was given.
+ */
 export interface Store {
   put(key: string, body: Buffer | string): Promise<void>
   putFile(key: string, path: string): Promise<void>
@@ -15,6 +19,8 @@ export interface Store {
   download(url: string, path: string): Promise<void>
   /** Removes every object below `prefix/`. */
   removeBelow(prefix: string): Promise<void>
+  /** Removes what a writer that was killed left unfinished. */
+  tidy(): Promise<void>
 }
 
 /** A signed URL that is wrong, has ended, or whose object is gone; the status that it answers. */
@@ -26,7 +32,7 @@ export class NotServed extends Error {
   }
 }
 
-/** Lifetimes of signed URLs in seconds. @see contract.md 4.12 */
+/** Lifetimes of signed URLs in seconds. Clients rely on them. */
 export const LIFETIME = { output: 302_400, log: 302_400, processor: 28_800, share: 28_800 } as const
 
 /** Whether a URL, its dots resolved, lies below `base`: a `..` must not lead out of the store. */

@@ -1,11 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Db } from '../database/database.ts'
 import type { Listener } from '../database/listener.ts'
+import { logKey } from '../storage/keys.ts'
 import type { Store } from '../storage/store.ts'
-
-/** Where the whole log of an ended step is kept. @see contract.md 2.6 */
-export const logKey = (inference: string, task: string, step: string): string =>
-  `${inference}/${task}/${task}-${step}-stdout.log`
 
 const signatureOf = (key: string, path: string, expires: number): string =>
   createHmac('sha256', key).update(`LOG\n${path}\n${expires}`).digest('hex')

@@ -1,0 +1,75 @@
+import { tmpdir } from 'node:os'
+import { TRANSIENT } from '../../pipelines/compose.ts'
+import type { Config } from '../config.ts'
+import { isPassing } from '../database/database.ts'
+import { StoreError } from '../storage/errors.ts'
+import type { Recorder, StepFailure, TaskRow } from './record.ts'
+import { EngineAway, SessionLost } from './session.ts'
+
+const root = new URL('../..', import.meta.url).pathname.replace(/\/$/, '')
+
+/** A failure of a step's own; ends the session. */
+export class StepEnded extends Error {
+  readonly failure: StepFailure
+  readonly number: number
+  constructor(number: number, failure: StepFailure) {
+    super(failure.message)
+    this.number = number
+    this.failure = failure
+  }
+}
+
+/** Of a task that has taken its runner, its session or its engine along too often. */
+export const killsItsRunner = (deaths: number): StepFailure => ({
+  code: 'task.kills_runner',
+  message: `its runner or its Dagger session ended ${deaths} times while this step ran: the step may take more memory than the machine has`,
+})
+
+/** A failure's text for clients: without the server's own folders, and not endless. */
+const told = (error: unknown, config: Config, scratch: string): string =>
+  [scratch, config.dataFolder, root, tmpdir()]
+    .reduce(
+      (text, path) => text.replaceAll(path, '<server>'),
+      String((error as Error).message ?? error),
+    )
+    .slice(0, 2000)
+
+/**
+ * Records how a try ended otherwise than well. Only the step's own failure counts as a try; what
+ * befell the engine, its session or the store is nobody's, and a session's death is bounded.
+ *
+ * @throws the error itself where Postgres is away: the lease ends, and the task is taken up again
+ */
+export const settle = async (
+  deps: { readonly recorder: Recorder; readonly config: Config },
+  row: TaskRow,
+  /** The step that could not go on. */
+  number: number,
+  error: unknown,
+  scratch: string,
+): Promise<void> => {
+  const { recorder, config } = deps
+  const message = told(error, config, scratch)
+  if (error instanceof EngineAway || (error instanceof StoreError && error.passes)) {
+    const why = error instanceof StoreError ? `${error.code}: ${message}` : message
+    console.error(`task ${row.task_id}: ${why}; it waits`)
+    await recorder.postpone(row, number, why)
+    return
+  }
+  if (error instanceof SessionLost) {
+    if (await recorder.bereft(row, number, { code: 'engine.failed', message })) return
+    await recorder.failed(row, number, killsItsRunner(config.MAX_DEATHS))
+    return
+  }
+  const own = error instanceof StepEnded || error instanceof StoreError
+  if (!own && isPassing(error)) throw error
+  const code =
+    error instanceof StepEnded
+      ? error.failure.code
+      : error instanceof StoreError
+        ? error.code
+        : 'engine.failed'
+  const failure = { code, message }
+  if (TRANSIENT.has(code) && (await recorder.retry(row, number, failure))) return
+  await recorder.failed(row, number, failure)
+}

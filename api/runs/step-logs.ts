@@ -1,0 +1,69 @@
+import type { Db, WireStep } from '../database/database.ts'
+import { logKey } from '../storage/keys.ts'
+import type { Store } from '../storage/store.ts'
+
+interface Deps {
+  readonly db: Db
+  readonly store: Store
+}
+export interface Logged {
+  readonly task_id: string
+  readonly inference_id: string
+}
+
+/** A step's log as clients read it, with `code` where the step's end is known. */
+export const wholeLog = (task: string, step: string, text: string, code?: number): string => {
+  const head = `----------------INVOKING TASK----------------\nTask ID: ${task}\n`
+  const command = text.startsWith('Command: ') ? '' : `Command: ${step}\n`
+  const end = code === undefined ? '' : `Return code: ${code}\n`
+  return `${head}${command}${text.replace(/\n?$/, '\n')}${end}`
+}
+
+/** What was heard live of a step; undefined where nothing was. */
+export const heardOf = async (db: Db, task: string, step: string): Promise<string | undefined> => {
+  const rows = await db
+    .selectFrom('step_log')
+    .select('text')
+    .where('task_id', '=', task)
+    .where('process_id', '=', step)
+    .orderBy('seq')
+    .execute()
+  return rows.length ? rows.map((row) => row.text).join('') : undefined
+}
+
+export const forgetHeard = async (db: Db, task: string, step?: string): Promise<void> => {
+  await db
+    .deleteFrom('step_log')
+    .where('task_id', '=', task)
+    .$if(step !== undefined, (q) => q.where('process_id', '=', step!))
+    .execute()
+}
+
+/**
+ * Moves what was heard of a task that ended from the database to the store: of a step that was
+ * stopped or whose runner died it is all that there is. Rows of a deleted inference only go.
+ *
+ * `over`: statuses of steps whose log of an earlier try gives way to what was heard of the last.
+ */
+export const keepHeard = async (
+  { db, store }: Deps,
+  task: Logged,
+  over: readonly string[] = [],
+): Promise<void> => {
+  const row = await db
+    .selectFrom('inf_task')
+    .innerJoin('inf_inference', 'inf_inference.id', 'inf_task.inference_id')
+    .select(['inf_task.status', 'inf_task.pipeline_steps', 'inf_inference.deleted'])
+    .where('task_id', '=', task.task_id)
+    .executeTakeFirst()
+  if (!row || row.deleted) return forgetHeard(db, task.task_id)
+  if (!['FINISHED', 'FAILED', 'STOPPED'].includes(row.status)) return
+  for (const { process_id, status } of row.pipeline_steps as WireStep[]) {
+    const text = await heardOf(db, task.task_id, process_id)
+    if (text === undefined) continue
+    const key = logKey(task.inference_id, task.task_id, process_id)
+    if (over.includes(status) || (await store.size(key)) === undefined)
+      await store.put(key, wholeLog(task.task_id, process_id, text))
+    await forgetHeard(db, task.task_id, process_id)
+  }
+}
