@@ -55,7 +55,7 @@ const ids = async (): Promise<Ids> => {
 /** Runs one of its programs; what it says on failure is the error. */
 const program = async (path: string, args: string[], who: Ids): Promise<void> => {
   try {
-    await run(path, args, { ...who, cwd: '/', env: { ...process.env, LC_ALL: 'C' } })
+    await run(path, args, { ...who, cwd: '/' })
   } catch (error) {
     const { stderr, stdout, message } = error as Error & { stderr?: string; stdout?: string }
     throw new Error((stderr || stdout || message).trim().slice(-1500))
