@@ -17,7 +17,14 @@ beforeAll(async () => {
 })
 afterAll(() => service.close())
 
-const options = { runner: 'r', leaseSeconds: 60, system: SYSTEM, maxAttempts: 3, retrySeconds: 1 }
+const options = {
+  runner: 'r',
+  leaseSeconds: 60,
+  system: SYSTEM,
+  maxAttempts: 3,
+  maxDeaths: 12,
+  retrySeconds: 1,
+}
 
 /** An inference whose planner wrote `count` tasks, as a runner does it. */
 const planned = async (count: number) => {
