@@ -71,6 +71,7 @@ case $what in
     ;;
   demo) exec node scripts/demo.ts "$@" ;;
   start | runner) exec node api/main.ts "$what" "$@" ;;
+  chaos) exec node scripts/chaos.ts "$@" ;;
   bench:api) exec node test/bench/api.ts "$@" ;;
   bench) exec node test/bench/bench.ts "$@" ;;
   *) say "unknown: $what"; exit 2 ;;
