@@ -1,7 +1,5 @@
 /**
  * The files that steps hand on, by the keys that `geoserver_push[].filepath_key` may name.
- *
- * @see contract.md 4.0
  */
 export const ARTIFACTS = {
   original_input_image: 'the scene as delivered',
@@ -16,6 +14,7 @@ export const ARTIFACTS = {
   archive: 'every raster and vector of the task, flat',
 } as const
 
-export type ArtifactKey = keyof typeof ARTIFACTS
+/** Files that a user's script left beside its raster have keys of their own, `processor/<file name>`. */
+export type ArtifactKey = keyof typeof ARTIFACTS | `processor/${string}`
 /** Artifact key to file name, inside the task's folder. */
 export type Artifacts = Readonly<Partial<Record<ArtifactKey, string>>>

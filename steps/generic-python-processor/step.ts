@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto'
-import { CacheSharingMode } from '@dagger.io/dagger'
-import { defineStep, type StepInput } from '../step.ts'
+import { CacheSharingMode, type Directory } from '@dagger.io/dagger'
+import { defineStep, type StepEnvironment, type StepInput } from '../step.ts'
+import { readBlock, type ScriptBlock } from './block.ts'
 import { contract } from './contract.ts'
+import { ScriptProblem } from './problem.ts'
+
+const RECIPE = 'containers/sandbox'
+const PROGRAM = `steps/${contract.name}/program`
 
 /**
  * Names a run's live log by all that the run is made of, so that it is in no cache key by itself
@@ -19,10 +24,36 @@ tail -c +1 -s 0.2 ---disable-inotify -f "$f" 2>/dev/null &
 until [ "$f.end" -nt /begun ]; do sleep 0.2; done
 sleep 0.5; kill $!`
 
+/** With network and without the script: what is fetched depends on the block alone, and is cached by it. */
+const fetched = (env: StepEnvironment, block: ScriptBlock): Directory =>
+  env.assets
+    .directory(RECIPE)
+    .dockerBuild({ target: 'sandbox' })
+    .withMountedCache('/root/.cache/pip', env.dag.cacheVolume('geodag-pip'), {
+      sharing: CacheSharingMode.Shared,
+    })
+    .withMountedFile('/fetch_libraries.py', env.assets.file(`${PROGRAM}/fetch_libraries.py`))
+    .withNewFile('/block.json', JSON.stringify(block))
+    .withExec(['/venv/bin/python', '-B', '/fetch_libraries.py', '/block.json', '/libraries'])
+    .directory('/libraries')
+
+/** The libraries that the script itself names (PEP 723), or why they are refused: the run says so. */
+const librariesOf = (env: StepEnvironment, script: string): Directory => {
+  try {
+    const block = readBlock(script)
+    return block ? fetched(env, block) : env.dag.directory()
+  } catch (error) {
+    if (!(error instanceof ScriptProblem)) throw error
+    const answer = { code: error.code, message: error.message }
+    return env.dag.directory().withNewFile('answer.json', JSON.stringify(answer))
+  }
+}
+
 /**
- * Runs a user's script in the sandbox of DESIGN.md 5: no network, no capabilities, limits.
+ * Runs a user's script in a sandbox: no network, no capabilities, a uid of its own, limits.
  *
- * A raster that the script leaves becomes `model_output_image`. Fails with `processor.*`.
+ * A raster that the script leaves becomes `model_output_image`; its other files are artifacts
+ * `processor/<name>`. Fails with `processor.*`.
  */
 export const genericPythonProcessor = defineStep({
   contract,
@@ -30,9 +61,10 @@ export const genericPythonProcessor = defineStep({
     const { script, ...rest } = parameters
     return env.dag
       .directory()
-      .withFile('Dockerfile', env.assets.file('containers/sandbox/Dockerfile'))
+      .withDirectory('.', env.assets.directory(RECIPE))
       .withDirectory('input', input.files)
-      .withDirectory('job/program', env.assets.directory(`steps/${contract.name}/program`))
+      .withDirectory('libraries', librariesOf(env, script))
+      .withDirectory('job/program', env.assets.directory(PROGRAM))
       .withNewFile('job/script.py', script)
       .withNewFile('job/job.json', JSON.stringify({ ...rest, artifacts: input.artifacts }))
       .withNewFile('job/live', await liveName(input, parameters))

@@ -1,82 +1,133 @@
-"""What the script left: regular files only, names made safe, the new raster found and opened."""
+"""What the script left: regular files only, names made safe, the new raster found and written as COG."""
 
 import json
 import os
 import re
-import shutil
 import stat
 
-import rasterio
-from rasterio.shutil import copy
-
 from check import Breach
+from confine import MB
+from count import files_below
+from plain import plain
+from supervise import supervise
 
-MAX_FILES = 1000
-LARGEST_BLOCK = 64_000_000
+MAX_FILES, MAX_KEYS, LONGEST_NAME = 1000, 100, 100
+OWN = {"result.json", "log.txt", "valid.tif", "preview.png", "item.json", "archive.zip", "manifest.json", "artifacts.json", "logs"}
+RASTER = "/venv/bin/python", "-I", "-B", os.path.join(os.path.dirname(os.path.abspath(__file__)), "raster.py")
 
 
-def _files(folder: str) -> list[tuple[str, str]]:
-    """(path, safe flat name) of every regular file below ``folder``; links are not followed."""
-    found = []
-    for parent, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            path = os.path.join(parent, name)
-            if stat.S_ISREG(os.lstat(path).st_mode):
-                found.append((path, re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip(".") or "file"))
+class Left:
+    """One file that the script left: its ``path``, its safe flat ``name``, ``size`` in bytes, ``changed`` in ns."""
+
+    def __init__(self, path: str, what: os.stat_result) -> None:
+        self.path, self.size, self.changed = path, what.st_size, what.st_mtime_ns
+        self.name = safe(os.path.basename(path))
+
+
+def safe(name: str) -> str:
+    """Of ``name`` what every file system, URL and archive takes; the ending is kept."""
+    plain_name = re.sub(r"[^A-Za-z0-9._-]", "_", name.encode(errors="replace").decode()).lstrip(".") or "file"
+    stem, dot, ending = plain_name.rpartition(".")
+    if len(plain_name) <= LONGEST_NAME or not dot or len(ending) > 20:
+        return plain_name[:LONGEST_NAME]
+    return f"{stem[: LONGEST_NAME - len(ending) - 1]}.{ending}"
+
+
+def left_below(folder: str, output_mb: int) -> list[Left]:
+    """In the order of their paths. A sparse file counts as long as it is: whoever copies it on writes all of it."""
+    found = [Left(path, what) for path, what in files_below(folder) if stat.S_ISREG(what.st_mode)]
     if len(found) > MAX_FILES:
-        raise Breach("processor.output_size", f"it left {len(found)} files, at most {MAX_FILES}")
-    return found
+        raise Breach("processor.output_size", f"it left {len(found)} files, at most {MAX_FILES}: write fewer, or one zip")
+    total = sum(one.size for one in found)
+    if total > output_mb * MB:
+        raise Breach("processor.output_size", f"the files that it left are {total // MB} MB long, at most {output_mb}: write less, or compress it")
+    return sorted(found, key=lambda one: one.path)
 
 
-def _check(path: str, name: str) -> None:
+class _Silent:
+    def write(self, chunk: bytes) -> None:
+        pass
+
+
+def answer_of(command: list[str], limits: dict, folders: tuple[str, ...], uid: int, during: str, cure: str) -> dict:
+    """The JSON object that a program of ours prints at last, run with the script's own limits."""
     try:
-        with rasterio.open(path, driver="GTiff") as raster:
-            rows, columns = raster.block_shapes[0] if raster.count else (0, 0)
-            if rows * columns > LARGEST_BLOCK:  # to read one pixel is to decode its block
-                raise Breach("processor.bad_output", f"{name} has blocks of {columns} x {rows} pixels: write it tiled")
-            raster.read(1, window=((0, 1), (0, min(1, raster.width))))
-    except rasterio.errors.RasterioIOError as failure:
-        raise Breach("processor.bad_output", f"{name} cannot be read as GeoTIFF: close it before the script ends") from failure
+        tail, _ = supervise(command, limits, folders, uid, _Silent())
+        answer = json.loads(tail.strip().splitlines()[-1])
+    except Breach as breach:
+        raise Breach(breach.code.replace("processor.failed", "processor.bad_output"), f"{during}: {breach}: {cure}") from breach
+    except (ValueError, IndexError, RecursionError) as failure:
+        raise Breach("processor.bad_output", f"{during}: it gave no answer: {cure}") from failure
+    return answer if isinstance(answer, dict) else {}
 
 
-def _copy_as_cog(path: str, target: str, name: str) -> None:
-    """What goes on is a COG, as every prediction is, whatever the script wrote."""
-    try:
-        copy(path, target, driver="COG", compress="DEFLATE", blocksize=512, overview_resampling="nearest")
-    except rasterio.errors.RasterioError as failure:
-        raise Breach("processor.bad_output", f"{name} cannot be read as GeoTIFF: {failure}") from failure
+def write_cog(raster: Left, given: str, folders: tuple[str, str], limits: dict, uid: int) -> tuple[str, dict]:
+    """(path of the COG, its grid). Raises ``processor.bad_output``, or the breach of a limit."""
+    target = os.path.join(folders[0], "cog.tif")
+    asked = {"path": raster.path, "name": raster.name, "input": given, "target": target, "memory_mb": limits["memory_mb"]}
+    cure = "write it tiled, with fewer bands, or ask for more"
+    answer = answer_of([*RASTER, json.dumps(asked)], limits, folders, uid, f"while {raster.name} was read and written as COG", cure)
+    if "grid" not in answer or not os.path.exists(target) or not stat.S_ISREG(os.lstat(target).st_mode):
+        raise Breach("processor.bad_output", str(answer.get("message", f"{raster.name} cannot be written as COG"))[:2000])
+    return target, plain(answer["grid"])
 
 
-def _printed_object(tail: str) -> dict:
-    """The JSON object on the last line, which the seed's sample prints as its result."""
+def printed_object(tail: str) -> dict:
+    """The JSON object on the last line, which a script may print as its result."""
     lines = [line for line in tail.splitlines() if line.strip()]
     try:
         value = json.loads(lines[-1]) if lines else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    return {"result": value} if isinstance(value, dict) else {}
+    return {"result": plain(value)} if isinstance(value, dict) else {}
 
 
-def collect(work: str, outputs: str, prediction: str | None, tail: str) -> tuple[dict, dict]:
-    """(artifacts, details); the raster named as the prediction wins, else the newest one."""
-    details, artifacts = _printed_object(tail), {}
-    files = _files(work)
-    rasters = [(path, name) for path, name in files if name.lower().endswith((".tif", ".tiff"))]
-    chosen = next((r for r in rasters if r[1] == prediction), None)
-    chosen = chosen or max(rasters, key=lambda r: (os.lstat(r[0]).st_mtime_ns, r[1]), default=None)
+def chosen_of(files: list[Left], prediction: str | None) -> Left | None:
+    """The raster named as the prediction wins, else the newest one."""
+    rasters = [one for one in files if one.name.lower().endswith((".tif", ".tiff"))]
+    named = next((one for one in rasters if one.name == prediction), None)
+    return named or max(rasters, key=lambda one: (one.changed, one.name), default=None)
+
+
+def free_name(name: str, taken: set[str], stem: str) -> str:
+    """``name``, or one beside it where the pipeline has or will have a file of that name."""
+    ours = stem and re.fullmatch(rf"{re.escape(stem)}(_.*)?\.tiff?", name)
+    wanted = f"processor_{name}" if name in taken or ours else name
+    start, dot, ending = wanted.rpartition(".")
+    tries = [wanted, *(f"{start or ending}_{n}{dot + ending if start else ''}" for n in range(2, MAX_FILES + 2))]
+    return next(one for one in tries if one not in taken)
+
+
+def hand_out(path: str, target: str) -> None:
+    """Moved, not copied; nothing of the script's runs any more."""
+    os.chown(path, 0, 0, follow_symlinks=False)
+    os.chmod(path, 0o644)
+    os.replace(path, target)
+
+
+def collect(job: dict, inputs: str, outputs: str, folders: tuple[str, str, str], uid: int, tail: str) -> tuple[dict, dict]:
+    """(artifacts, details); ``folders``: where the script wrote, where the COG is made, a private one."""
+    work, made, private = folders
+    limits, artifacts, details = job["limits"], {}, printed_object(tail)
+    prediction, scene = job["artifacts"].get("model_output_image"), job["artifacts"].get("original_input_image", "")
+    files = left_below(work, limits["output_mb"])
+    taken = {*OWN, *os.listdir(inputs)}
+    chosen = chosen_of(files, prediction)
     if chosen:
-        _check(*chosen)
-        stem = re.sub(r"(_pred)?\.tiff?$", "", prediction or chosen[1])
-        artifacts = {"model_output_image": f"{stem}_processed_pred.tif"}
-        if prediction:
-            artifacts["model_output_image_raw"] = prediction
-        _copy_as_cog(chosen[0], os.path.join(outputs, artifacts["model_output_image"]), chosen[1])
+        given = os.path.join(inputs, prediction) if prediction else ""
+        path, details["grid"] = write_cog(chosen, given, (made, private), limits, uid)
+        name = re.sub(r"(_pred)?\.tiff?$", "", prediction or chosen.name) + "_processed_pred.tif"
+        artifacts = {"model_output_image": name, **({"model_output_image_raw": prediction} if prediction else {})}
+        hand_out(path, os.path.join(outputs, name))
+        taken.add(name)
     else:
         details["note"] = "the script left no raster below --output: the prediction stays as it was"
-    for path, name in files:
-        taken = name in ("result.json", "log.txt", "valid.tif", prediction) or os.path.exists(os.path.join(outputs, name))
-        if (not chosen or path != chosen[0]) and not taken:
-            shutil.copyfile(path, os.path.join(outputs, name))
+    for one in files:
+        if one is not chosen:
+            name = free_name(one.name, taken, re.sub(r"\.[^.]*$", "", scene))
+            taken.add(name)
+            hand_out(one.path, os.path.join(outputs, name))
+            if sum(key.startswith("processor/") for key in artifacts) < MAX_KEYS:
+                artifacts[f"processor/{name}"] = name
     details["files"] = len(files)
     return artifacts, details

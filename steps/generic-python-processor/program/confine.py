@@ -1,5 +1,6 @@
 """What the child does to itself between fork and exec: after it, nothing can be taken back."""
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -23,8 +24,13 @@ REFUSED = (
     "finit_module", "delete_module", "io_uring_setup", "open_by_handle_at", "personality", "quotactl", "acct",
     "swapon", "swapoff", "reboot", "settimeofday", "chroot", "mknod", "mknodat",
 )  # fmt: skip
+# Memory that only a cgroup counts: refused where none can be read.
+UNCOUNTED = ("memfd_create", "memfd_secret", "shmget", "msgget")
+MAP_SHARED_ANONYMOUS = 0x21
 # Landlock ABI 1 (Linux 5.13): execute, write_file, read_file, read_dir, then nine kinds of change.
 LL_ALL, LL_READ = (1 << 13) - 1, 0b1101
+# A program of its own making could forbid others to read it, and hide what it holds open.
+LL_WRITE = LL_ALL & ~1
 LL_CREATE, LL_ADD, LL_SELF = 444, 445, 446
 
 
@@ -51,7 +57,7 @@ def landlock(writable: tuple[str, ...], libc) -> None:
     ruleset = libc.syscall(LL_CREATE, attribute, 8, 0)
     if ruleset < 0:
         return
-    for path, access in [("/", LL_READ), ("/dev/null", 0b110), *((folder, LL_ALL) for folder in writable)]:
+    for path, access in [("/", LL_READ), ("/dev/null", 0b110), *((folder, LL_WRITE) for folder in writable)]:
         parent = os.open(path, os.O_PATH | os.O_CLOEXEC)
         rule = ctypes.create_string_buffer(struct.pack("=Qi", access, parent))
         if libc.syscall(LL_ADD, ruleset, 1, rule, 0) < 0:
@@ -62,12 +68,18 @@ def landlock(writable: tuple[str, ...], libc) -> None:
     os.close(ruleset)
 
 
-def filter_calls() -> None:
+def filter_calls(counted: bool) -> None:
     """Every socket family but AF_UNIX answers ENETUNREACH, as a machine without a network would."""
     rules = seccomp.SyscallFilter(defaction=seccomp.ALLOW)
     rules.add_rule(seccomp.ERRNO(errno.ENETUNREACH), "socket", seccomp.Arg(0, seccomp.NE, socket.AF_UNIX))
     for name in REFUSED:
         rules.add_rule(seccomp.ERRNO(errno.EPERM), name)
+    rules.add_rule(seccomp.ERRNO(errno.EPERM), "prctl", seccomp.Arg(0, seccomp.EQ, PR_SET_DUMPABLE), seccomp.Arg(1, seccomp.EQ, 0))
+    if not counted:
+        for name in UNCOUNTED:
+            rules.add_rule(seccomp.ERRNO(errno.ENOSYS), name)
+        shared = seccomp.Arg(3, seccomp.MASKED_EQ, MAP_SHARED_ANONYMOUS, MAP_SHARED_ANONYMOUS)
+        rules.add_rule(seccomp.ERRNO(errno.ENOMEM), "mmap", shared)
     rules.load()
 
 
@@ -76,19 +88,24 @@ def uid_of(run: str) -> int:
     return FIRST_UID + int(run[:12] or "0", 16) % UIDS
 
 
-def confine(limits: dict, writable: tuple[str, ...], uid: int) -> None:
-    """Drops everything that the child could misuse. Runs in the child, as root, before exec."""
+def confine(limits: dict, writable: tuple[str, ...], uid: int, counted: bool) -> None:
+    """Drops everything that the child could misuse. Runs in the child, as root, before exec.
+
+    ``counted`` says that a cgroup counts memory which no process shows.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     os.setsid()
     os.umask(0o077)
     for capability in range(64):
         libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)  # EINVAL past the kernel's last one
     limit(limits)
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write("1000")  # a machine without memory ends the script, not its supervisor, which keeps the log
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
     if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "no_new_privs")
     landlock(writable, libc)
-    filter_calls()
+    filter_calls(counted)
     os.chdir(writable[0])

@@ -1,5 +1,6 @@
 """Starts the confined script, watches it, stops it at its first breach, leaves nothing running."""
 
+import ctypes
 import os
 import re
 import select
@@ -8,61 +9,24 @@ import time
 
 from check import Breach
 from confine import MB, confine
+from count import Use, own_cgroup, processes_of
 
 POLL_SECONDS = 0.05
+SHARED = "/dev/shm"
 TAIL = 16_384
 ENVIRONMENT = {
-    "PATH": "/venv/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "2",
+    "PATH": "/libraries/bin:/venv/bin:/usr/bin:/bin", "PYTHONPATH": "/libraries/site", "LANG": "C.UTF-8",
+    "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "2",
     "OPENBLAS_NUM_THREADS": "2", "PYTHONDONTWRITEBYTECODE": "1", "GEODAG_PARAMETERS": "/script/parameters.json",
-    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "MPLBACKEND": "Agg", "MKL_NUM_THREADS": "2",
+    "NUMEXPR_MAX_THREADS": "2", "NUMBA_NUM_THREADS": "2", "LOKY_MAX_CPU_COUNT": "2",
 }  # fmt: skip
-
-
-def _processes(uid: int) -> list[int]:
-    """Pids that run as ``uid``."""
-    found = []
-    for name in os.listdir("/proc"):
-        try:
-            if name.isdigit() and _uid(name) == uid:
-                found.append(int(name))
-        except (OSError, AttributeError):
-            pass  # it ended between the two looks
-    return found
-
-
-def _uid(pid: str) -> int:
-    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
-        return int(re.search(r"^Uid:\s+(\d+)", file.read(), re.M).group(1))
-
-
-def _resident(pids: list[int]) -> int:
-    """Bytes resident, shared pages counted once for each process."""
-    total = 0
-    for pid in pids:
-        try:
-            with open(f"/proc/{pid}/statm", encoding="utf-8") as file:
-                total += int(file.read().split()[1]) * 4096
-        except OSError:
-            pass
-    return total
-
-
-def _written(folders: tuple[str, ...]) -> int:
-    total = 0
-    for folder in folders:
-        for parent, _, names in os.walk(folder):
-            for name in names:
-                try:
-                    total += os.lstat(os.path.join(parent, name)).st_blocks * 512
-                except OSError:
-                    pass
-    return total
 
 
 def _kill_all(uid: int) -> None:
     """A fork bomb outruns one look: it is stopped first, so that it cannot grow, then killed."""
     deadline = time.monotonic() + 30
-    while (pids := _processes(uid)) and time.monotonic() < deadline:
+    while (pids := processes_of(uid)) and time.monotonic() < deadline:
         for how in (signal.SIGSTOP, signal.SIGKILL):
             for pid in pids:
                 try:
@@ -78,7 +42,7 @@ def _kill_all(uid: int) -> None:
         time.sleep(0.01)
 
 
-def _start(command: list[str], limits: dict, folders: tuple[str, ...], uid: int) -> tuple[int, int]:
+def _start(command: list[str], limits: dict, folders: tuple[str, ...], uid: int, counted: bool) -> tuple[int, int]:
     """(pid, read end of its stdout and stderr)."""
     reader, writer = os.pipe()
     pid = os.fork()
@@ -91,8 +55,10 @@ def _start(command: list[str], limits: dict, folders: tuple[str, ...], uid: int)
         os.dup2(writer, 1)
         os.dup2(writer, 2)
         os.closerange(3, 4096)
-        confine(limits, folders, uid)
-        os.execve(command[0], command, {**ENVIRONMENT, "HOME": folders[0], "TMPDIR": folders[1]})
+        confine(limits, (*folders, SHARED), uid, counted)
+        # The last folder is for what libraries keep for themselves: it is not what the script leaves.
+        own = {"HOME": folders[-1], "TMPDIR": folders[-1], "MPLCONFIGDIR": f"{folders[-1]}/matplotlib"}
+        os.execve(command[0], command, {**ENVIRONMENT, **own})
     except BaseException as failure:
         os.write(2, f"sandbox: {type(failure).__name__}: {failure}\n".encode())
         os._exit(125)
@@ -102,30 +68,50 @@ class _Watch:
     """What was seen so far, and the breach that it makes, if any."""
 
     def __init__(self, limits: dict, folders: tuple[str, ...], uid: int, log) -> None:
-        self.limits, self.folders, self.uid, self.log = limits, folders, uid, log
+        self.limits, self.uid, self.log = limits, uid, log
+        cgroup = own_cgroup()
+        self.counted = cgroup is not None
+        self.use = Use(folders, uid, ctypes.CDLL(None, use_errno=True), cgroup)
         self.deadline = time.monotonic() + limits["wall_seconds"]
-        self.printed, self.tail, self.crowd = 0, b"", 0
+        self.printed, self.tail, self.crowd, self._next = 0, b"", 0, 0.0
 
-    def take(self, chunk: bytes) -> None:
+    def take(self, chunk: bytes) -> int:
+        """Length of ``chunk``, which goes to the log as far as there is room."""
         room = self.limits["log_mb"] * MB - self.printed
         self.log.write(chunk[: max(room, 0)])
         self.printed += len(chunk)
         self.tail = (self.tail + chunk)[-TAIL:]
+        return len(chunk)
 
     def breach(self) -> Breach | None:
-        limits, pids = self.limits, _processes(self.uid)
-        self.crowd = max(self.crowd, len(pids))
-        if self.printed > limits["log_mb"] * MB:
-            return Breach("processor.log_size", f"it printed more than {limits['log_mb']} MB: print less")
-        if _resident(pids) > limits["memory_mb"] * MB:
+        """Looks at all that is limited, every ``POLL_SECONDS``; at the log each time."""
+        if self.printed > self.limits["log_mb"] * MB:
+            return Breach("processor.log_size", f"it printed more than {self.limits['log_mb']} MB: print less")
+        if time.monotonic() < self._next:
+            return None
+        self._next = time.monotonic() + POLL_SECONDS
+        try:
+            return self._over()
+        except Breach as breach:
+            return breach
+
+    def _over(self) -> Breach | None:
+        limits = self.limits
+        self.crowd = max(self.crowd, len(processes_of(self.uid)))
+        if self.use.memory() > limits["memory_mb"] * MB:
             return Breach("processor.memory", f"it used more than {limits['memory_mb']} MB: work window by window")
-        if _written(self.folders) > limits["output_mb"] * MB:
-            return Breach("processor.output_size", f"it wrote more than {limits['output_mb']} MB")
+        if self.use.cpu() > limits["cpu_seconds"]:
+            return self.slow()
+        if self.use.bytes() > limits["output_mb"] * MB:
+            return Breach("processor.output_size", f"it wrote more than {limits['output_mb']} MB: write less, or compress it")
         if time.monotonic() > self.deadline:
             if self.crowd >= limits["processes"] - 1:
                 return self.crowded()
-            return Breach("processor.timeout", f"it ran longer than {limits['wall_seconds']} s")
+            return Breach("processor.timeout", f"it ran longer than {limits['wall_seconds']} s: do less, or ask for more wall_seconds")
         return None
+
+    def slow(self) -> Breach:
+        return Breach("processor.cpu", f"its processes used more than {self.limits['cpu_seconds']} s of processor time together")
 
     def crowded(self) -> Breach:
         return Breach("processor.processes", f"it started more than {self.limits['processes']} processes or threads")
@@ -139,7 +125,7 @@ class _Watch:
         last = next((line for line in reversed(text.splitlines()) if line.strip()), "it printed nothing")
         how = f"signal {killed}" if killed else f"exit code {os.WEXITSTATUS(status)}"
         if killed == signal.SIGXCPU:
-            return Breach("processor.cpu", f"it used more than {self.limits['cpu_seconds']} s of processor time")
+            return self.slow()
         if killed == signal.SIGXFSZ or "[Errno 27]" in text or "File too large" in text:
             return Breach("processor.file_size", f"it wrote a file larger than {self.limits['file_mb']} MB")
         for code, pattern, cure in SIGNS:
@@ -158,14 +144,15 @@ SIGNS = (
 )  # fmt: skip
 
 
-def supervise(command: list[str], limits: dict, folders: tuple[str, ...], uid: int, log) -> str:
-    """Runs ``command`` to its end; the last text that it printed. Raises ``Breach``."""
+def supervise(command: list[str], limits: dict, folders: tuple[str, ...], uid: int, log) -> tuple[str, dict]:
+    """Runs ``command`` to its end: (the last text that it printed, the most that it used). Raises ``Breach``."""
     watch, breach, status = _Watch(limits, folders, uid, log), None, None
-    pid, reader = _start(command, limits, folders, uid)
+    pid, reader = _start(command, limits, folders, uid, watch.counted)
+    readers = [reader]
     try:
         while breach is None and status is None:
-            if select.select([reader], [], [], POLL_SECONDS)[0]:
-                watch.take(os.read(reader, 1 << 20))
+            if select.select(readers, [], [], POLL_SECONDS)[0]:
+                watch.take(os.read(reader, 1 << 20)) or readers.clear()  # closed: nothing more is printed
             breach = watch.breach()
             ended, code = os.waitpid(pid, os.WNOHANG)
             status = code if ended else None
@@ -180,4 +167,4 @@ def supervise(command: list[str], limits: dict, folders: tuple[str, ...], uid: i
     breach = breach or watch.ended(status)
     if breach:
         raise breach
-    return watch.tail.decode("utf-8", "replace")
+    return watch.tail.decode("utf-8", "replace"), watch.use.most
