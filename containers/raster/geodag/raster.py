@@ -27,7 +27,7 @@ MAX_BLOCK_BYTES = 256_000_000
 # DEFLATE cannot do better than 1032:1; a file of less than a thousandth holds (almost) no data.
 MAX_RATIO = 1000
 SMALL_BYTES = 256_000_000
-WINDOW_BYTES = 160_000_000
+WINDOW_BYTES = 32_000_000
 
 
 def open_scene(path: str, kind: str = "source"):
@@ -42,14 +42,15 @@ def open_scene(path: str, kind: str = "source"):
         reason = str(failure).replace(os.path.dirname(path) + "/", "")
         raise StepError(f"{kind}.not_raster", f"{name} is not a GeoTIFF: give a .tif that gdalinfo reads ({reason})") from failure
     try:
-        _check_header(dataset, name, os.path.getsize(path), kind)
+        check_header(dataset, name, os.path.getsize(path), kind)
     except StepError:
         dataset.close()
         raise
     return dataset
 
 
-def _check_header(dataset, name: str, size: int, kind: str) -> None:
+def check_header(dataset, name: str, size: int, kind: str = "source") -> None:
+    """Refuses what cannot be read in bounds, before a pixel is decoded; ``size`` of the file in bytes."""
     if dataset.subdatasets:
         raise StepError(
             f"{kind}.subdatasets",
@@ -145,16 +146,17 @@ def to_cog(source: str, target: str, resampling: str = "nearest") -> None:
 
 
 @contextmanager
-def cog(path: str, like, count: int, dtype: str, nodata, descriptions=(), tags=None, finish=None):
+def cog(path: str, like, count: int, dtype: str, nodata, descriptions=(), tags=None, finish=None, **profile):
     """A raster to write by windows, with size, CRS and transform of ``like``; a COG at ``path`` when the block ends.
 
-    ``tags`` are the file's own metadata; ``finish(raster)`` is called with all pixels written.
+    ``tags`` are the file's own metadata; ``finish(raster)`` is called with all pixels written; ``profile`` is of the
+    raster that is written to.
     """
     part = path + ".part.tif"
     try:
         with rasterio.open(
             part, "w+", driver="GTiff", count=count, height=like.height, width=like.width, dtype=dtype,
-            crs=like.crs, transform=like.transform, nodata=nodata, tiled=True, bigtiff="IF_SAFER",
+            crs=like.crs, transform=like.transform, nodata=nodata, tiled=True, bigtiff="IF_SAFER", **profile,
         ) as target:
             for index, text in enumerate(descriptions, 1):
                 target.set_band_description(index, text)

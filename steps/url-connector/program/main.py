@@ -11,18 +11,17 @@ import os
 import re
 import shutil
 
-import numpy
 import rasterio
 import rasterio.warp
 from rasterio.enums import ColorInterp
 
 from archive import tif_of_zip
-from content import refuse_other
+from geodag.content import refuse_other
 from geodag.fetch import fetch
 from geodag.gaps import Source
+from geodag.impute import Radiometry, model_input
 from geodag.program import StepError, run
-from geodag.raster import cog, open_scene, windows
-from impute import Radiometry, fill, medians
+from geodag.raster import open_scene
 
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -122,40 +121,10 @@ def check(job, scene) -> None:
 def impute(job, scene, bands: list[dict], stem: str, radiometry: Radiometry) -> int:
     """Writes ``<stem>_imputed.tif`` and ``valid.tif``; the pixels filled. Fails with ``source.all_nodata`` (1013)."""
     source = Source(scene, [band["index"] + 1 for band in bands])
-    filled, far = [0] * len(bands), [[] for _ in bands]
-    target = cog(
-        job.write("imputed_input_image", f"{stem}_imputed.tif"), scene, len(bands), "float32", None,
-        [band["band_name"] for band in bands], tags={"RADIOMETRY": radiometry.note()} if radiometry.tagged else {},
+    return model_input(
+        source, [band["band_name"] for band in bands], radiometry.apply, job.write("imputed_input_image", f"{stem}_imputed.tif"),
+        os.path.join(job.outputs, "valid.tif"), f"{stem}.tif", tags={"RADIOMETRY": radiometry.note()} if radiometry.tagged else {},
     )
-    mask = cog(os.path.join(job.outputs, "valid.tif"), scene, 1, "uint8", None)
-    with target as out, mask as valid:
-        for window in windows(scene, len(bands)):
-            stack = source.read(source.indexes, window).astype("float32")
-            hidden = source.mask(window)
-            gaps = numpy.stack([source.gaps(band, hidden) for band in stack])
-            valid.write((~gaps.all(axis=0)).astype("uint8"), 1, window=window)
-            if gaps.any():
-                fill(source, window, stack, gaps)
-                for position, gap in enumerate(gaps):
-                    filled[position] += int(numpy.count_nonzero(gap))
-                    if numpy.isnan(stack[position]).any():
-                        far[position].append(window)
-            for position in range(len(bands)):
-                stack[position] = radiometry.apply(position, stack[position])
-            out.write(stack, window=window)
-        for position, band in enumerate(bands):
-            if filled[position] == scene.width * scene.height:
-                raise StepError(
-                    "source.all_nodata", f"band {band['band_name']} of {stem}.tif has no valid pixel: choose another date or place"
-                )
-        lacking = [position for position, found in enumerate(far) if found]
-        middles = medians(source, [source.indexes[position] for position in lacking]) if lacking else []
-        for position, middle in zip(lacking, middles):
-            for window in far[position]:
-                values = out.read(position + 1, window=window)
-                values[numpy.isnan(values)] = radiometry.apply(position, middle)
-                out.write(values, position + 1, window=window)
-    return sum(filled)
 
 
 def bbox_of(scene) -> list[float] | None:

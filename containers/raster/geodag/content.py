@@ -23,9 +23,13 @@ TEXTS = ((b"<!doctype html", "HTML"), (b"<html", "HTML"), (b"<vrtdataset", "VRT"
 
 
 def refuse_other(path: str, said: str) -> str:
-    """``tiff`` or ``zip``, by the first bytes. Fails with ``source.not_raster``, naming what it is instead."""
+    """``tiff`` or ``zip``, by the first bytes of a file. Fails as :func:`kind_of`."""
     with open(path, "rb") as file:
-        head = file.read(512)
+        return kind_of(file.read(512), os.path.getsize(path), said)
+
+
+def kind_of(head: bytes, size: int, said: str) -> str:
+    """``tiff`` or ``zip``, by the first bytes. Fails with ``source.not_raster``, naming what it is instead."""
     if head[:4] in TIFF:
         return "tiff"
     if head[:4] == b"PK\x03\x04":
@@ -37,8 +41,8 @@ def refuse_other(path: str, said: str) -> str:
     for magic, kind, cure in OTHERS:
         if head.startswith(magic):
             raise StepError("source.not_raster", f"{said} is {kind}, not a GeoTIFF: {cure}")
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    text = head[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     for magic, kind in TEXTS:
         if text.startswith(magic):
             raise StepError("source.not_raster", f"{said} is {kind}, not a GeoTIFF: open the URL or file to see what it says")
-    raise StepError("source.not_raster", f"{said} is not a GeoTIFF ({os.path.getsize(path)} bytes): give a .tif that gdalinfo reads")
+    raise StepError("source.not_raster", f"{said} is not a GeoTIFF ({size} bytes): give a .tif that gdalinfo reads")

@@ -1,11 +1,14 @@
 """Pixels without data, filled window by window to what the whole scene at once would give."""
 
+from contextlib import nullcontext
+
 import numpy
 from rasterio.fill import fillnodata
 from rasterio.windows import Window
 
 from geodag.gaps import Source
-from geodag.raster import windows
+from geodag.program import StepError
+from geodag.raster import cog, windows
 
 REACH = 100
 # GDAL's fill looks no farther than REACH + 1 pixels, so a window with this rim is filled exactly.
@@ -37,6 +40,54 @@ class Radiometry:
         pairs = sorted({f"scale {scale:g}, offset {offset:g}" for scale, offset in self.said})
         did = "applied" if self.applied else "not applied: give radiometry: scaled beside bands in model_input_data_spec to apply them"
         return f"the file's own radiometry ({'; '.join(pairs)}) was {did}"
+
+
+def model_input(source: Source, names: list[str], apply, path: str, valid_path: str | None, said: str, tags=None, classes=()) -> int:
+    """Writes the bands of ``source`` to ``path``, float32, no pixel without a value; the number of pixels filled.
+
+    ``apply(position, values)`` gives float32 values in the model's units. ``valid_path`` becomes uint8, 1
+    where any band has data. The bands at the positions ``classes`` are codes: nothing is computed between
+    two of them, a gap is 0, and none of them makes a pixel valid. Fails with ``source.all_nodata`` (1013).
+    """
+    filled, far = [0] * len(names), [[] for _ in names]
+    data = [position for position in range(len(names)) if position not in classes] or list(range(len(names)))
+    target = cog(path, source.scene, len(names), "float32", None, names, tags=tags)
+    mask = cog(valid_path, source.scene, 1, "uint8", None) if valid_path else nullcontext()
+    with target as out, mask as valid:
+        for window in windows(source.scene, len(names)):
+            stack = source.read(source.indexes, window).astype("float32")
+            hidden = source.mask(window)
+            gaps = numpy.stack([source.gaps(band, hidden) for band in stack])
+            if valid:
+                valid.write((~gaps[data].all(axis=0)).astype("uint8"), 1, window=window)
+            for position in classes:
+                stack[position][gaps[position]] = 0
+                gaps[position] = False
+            if gaps.any():
+                fill(source, window, stack, gaps)
+                for position, gap in enumerate(gaps):
+                    filled[position] += int(numpy.count_nonzero(gap))
+                    if numpy.isnan(stack[position]).any():
+                        far[position].append(window)
+            for position in range(len(names)):
+                stack[position] = apply(position, stack[position])
+            out.write(stack, window=window)
+        for name, count in zip(names, filled):
+            if count == source.scene.width * source.scene.height:
+                raise StepError("source.all_nodata", f"band {name} of {said} has no valid pixel: choose another date or place")
+        _far(source, apply, out, far)
+    return sum(filled)
+
+
+def _far(source: Source, apply, out, far: list[list[Window]]) -> None:
+    """Gives what lies too far from any valid pixel its band's median."""
+    lacking = [position for position, found in enumerate(far) if found]
+    middles = medians(source, [source.indexes[position] for position in lacking]) if lacking else []
+    for position, middle in zip(lacking, middles):
+        for window in far[position]:
+            values = out.read(position + 1, window=window)
+            values[numpy.isnan(values)] = apply(position, middle)
+            out.write(values, position + 1, window=window)
 
 
 def fill(source: Source, window: Window, stack: numpy.ndarray, gaps: numpy.ndarray) -> None:
