@@ -40,10 +40,10 @@ export interface TestS3 {
   stop(): Promise<void>
 }
 
-const say = (text: string): void => console.log(`geodag: ${text}`)
+export const say = (text: string): void => console.log(`geodag: ${text}`)
 const lastLine = (error: unknown): string => String(error).trim().split('\n').at(-1)!
 
-const until = async (what: string, ready: () => Promise<unknown>): Promise<void> => {
+export const until = async (what: string, ready: () => Promise<unknown>): Promise<void> => {
   let last: unknown
   for (const end = Date.now() + 30_000; Date.now() < end;) {
     try {
@@ -82,7 +82,7 @@ const removeOrphans = async (): Promise<void> => {
 }
 
 /** An image of ours, ready to start; or why there is none. The layers are cached between runs. */
-const image = async (name: string, context: string): Promise<GenericContainer | string> => {
+export const image = async (name: string, context: string): Promise<GenericContainer | string> => {
   try {
     await removeOrphans()
   } catch {

@@ -44,6 +44,9 @@ const refusal = (file: string, target: string): string | undefined => {
     const effects = /^(@dagger\.io|node:(fs|net|http|https|os|process))|^steps\/registry|step\.ts$/
     if (effects.test(target)) return 'pipelines/ is pure'
   }
+  // Packages for data and geometry only: what runs, stores or serves is the caller's.
+  if (room === 'connectors' && !/^(connectors\/|node:|zod$|yaml$|polyclip-ts$)/.test(target))
+    return 'connectors/ sees catalogues alone'
   if (room === 'api' && folder !== 'runs' && /@dagger\.io|compose\.ts|steps\/registry/.test(target))
     return 'only api/runs/ touches Dagger'
   return undefined
@@ -69,6 +72,9 @@ test('the checker refuses what it should', () => {
     'only api/ sees the database',
   ])
   expect(refusal('pipelines/plan.ts', '@dagger.io/dagger')).toBe('pipelines/ is pure')
+  expect(refusal('connectors/stac.ts', '@dagger.io/dagger')).toBe(
+    'connectors/ sees catalogues alone',
+  )
   expect(refusal('api/models/x.ts', 'pipelines/compose.ts')).toBe('only api/runs/ touches Dagger')
 })
 
