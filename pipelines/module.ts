@@ -2,6 +2,7 @@ import type { Client, Directory, File, Secret, Service } from '@dagger.io/dagger
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { contracts, type StepName } from '../steps/contracts.ts'
+import { decodeScript, scriptName } from '../steps/generic-python-processor/script.ts'
 import { registry } from '../steps/registry.ts'
 import { weightsOf } from '../steps/weights.ts'
 import { compose } from './compose.ts'
@@ -89,7 +90,27 @@ const readRequest = async (args: InferenceArguments): Promise<InferenceRequest> 
   return { ...parsed.data, temporal_domain: [args.datetime] }
 }
 
-const readProcessor = async (args: InferenceArguments): Promise<Processor | undefined> => {
+/** A file's bytes: the engine gives text alone, in which a byte that is not UTF-8 is lost. */
+const bytesOf = async (dag: Client, file: File): Promise<Uint8Array> => {
+  const text = await file.contents()
+  if (!text.includes('\uFFFD')) return Buffer.from(text)
+  const reader = dag.container().from('debian:bookworm-slim').withMountedFile('/file', file)
+  return Buffer.from(await reader.withExec(['base64', '-w0', '/file']).stdout(), 'base64')
+}
+
+/** A user's script by the rules of every door. @throws PlanError `processor.*` */
+export const readScriptFile = async (
+  dag: Client,
+  file: File,
+): Promise<{ script: string; file_name: string }> => ({
+  file_name: scriptName(await file.name()),
+  script: decodeScript(await bytesOf(dag, file)),
+})
+
+const readProcessor = async (
+  dag: Client,
+  args: InferenceArguments,
+): Promise<Processor | undefined> => {
   if (!args.processor) {
     if ((args.processorParameters ?? '{}').trim() === '{}') return undefined
     throw new PlanError(
@@ -98,8 +119,7 @@ const readProcessor = async (args: InferenceArguments): Promise<Processor | unde
     )
   }
   return {
-    script: await args.processor.contents(),
-    file_name: await args.processor.name(),
+    ...(await readScriptFile(dag, args.processor)),
     processor_parameters: jsonObject(
       args.processorParameters ?? '{}',
       'processor.parameters',
@@ -152,7 +172,7 @@ const planOf = async (
   const files = (await inputs.entries()).filter((name) => /\.(tiff?|zip)$/i.test(name))
   // A scene given by name is run whatever its ending: the step says what is wrong with it.
   const named = args.scene ? [await args.scene.name()] : []
-  const processor = await readProcessor(args)
+  const processor = await readProcessor(dag, args)
   const plan = planInference(request, model, {
     files: args.inputs ? [...new Set([...files, ...named])] : named,
     ...(processor ? { processor } : {}),

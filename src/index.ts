@@ -13,7 +13,13 @@ import {
   Service,
 } from '@dagger.io/dagger'
 import { checkLake, checkModels } from '../pipelines/module-checks.ts'
-import { composeInference, planText, readModel, runOne } from '../pipelines/module.ts'
+import {
+  composeInference,
+  planText,
+  readModel,
+  readScriptFile,
+  runOne,
+} from '../pipelines/module.ts'
 import { InferenceResult } from './inference-result.ts'
 
 @object()
@@ -193,8 +199,7 @@ export class Geodag {
     processorParameters: string = '{}',
   ): Promise<Directory> {
     const parameters = JSON.stringify({
-      script: await processor.contents(),
-      file_name: await processor.name(),
+      ...(await readScriptFile(dag, processor)),
       processor_parameters: JSON.parse(processorParameters),
     })
     return runOne(dag, this.assets, 'generic-python-processor', parameters, input)

@@ -1,6 +1,6 @@
 import { parse } from 'smol-toml'
 import { z } from 'zod'
-import { ScriptProblem } from './problem.ts'
+import { PlanError } from '../errors.ts'
 
 /** What a script asks for beside the image's libraries. */
 export interface ScriptBlock {
@@ -24,7 +24,7 @@ const DEPENDENCY = new RegExp(
 const SPECIFIERS = new RegExp(`^${VERSIONS},? ?$`)
 
 const refuse = (message: string): never => {
-  throw new ScriptProblem('processor.dependencies', message)
+  throw new PlanError('processor.dependencies', message)
 }
 
 const block = z.object({
@@ -70,7 +70,7 @@ const parsed = (text: string): z.output<typeof block> => {
  * A URL, a path, a version control address or an option of pip is refused.
  *
  * @returns null where the script has none
- * @throws ScriptProblem `processor.dependencies`
+ * @throws PlanError `processor.dependencies`
  */
 export const readBlock = (script: string): ScriptBlock | null => {
   const text = blockText(script)

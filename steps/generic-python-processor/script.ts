@@ -1,7 +1,5 @@
+import { PlanError } from '../errors.ts'
 import { readBlock } from './block.ts'
-import { ScriptProblem } from './problem.ts'
-
-export { ScriptProblem }
 
 /** The rules of a user's script, the same at every door; Python has the last word in the sandbox. */
 
@@ -11,13 +9,13 @@ const LONGEST_NAME = 100
 /**
  * The file's own name, without folders and without what a path or a URL cannot hold.
  *
- * @throws ScriptProblem `processor.file_name`
+ * @throws PlanError `processor.file_name`
  */
 export const scriptName = (name: string): string => {
   const base = (name.replaceAll('\\', '/').split('/').at(-1) ?? '').replace(/[^\w .-]/g, '_')
   const safe = base.replace(/^[^\w]+/, '')
   if (!/^\w[\w .-]*\.py$/.test(safe) || safe.length > LONGEST_NAME)
-    throw new ScriptProblem(
+    throw new PlanError(
       'processor.file_name',
       `the processor's file name must end in .py and have at most ${LONGEST_NAME} characters, not ${JSON.stringify(base.slice(0, 100))}`,
     )
@@ -57,7 +55,7 @@ const decode = (bytes: Uint8Array, label: string): string => {
   try {
     decoder = new TextDecoder(ALIASES[label] ?? label, { fatal: true })
   } catch {
-    throw new ScriptProblem(
+    throw new PlanError(
       'processor.encoding',
       `the script declares the encoding ${label.slice(0, 40)}, which is not known: save it as UTF-8`,
     )
@@ -65,7 +63,7 @@ const decode = (bytes: Uint8Array, label: string): string => {
   try {
     return decoder.decode(bytes)
   } catch {
-    throw new ScriptProblem(
+    throw new PlanError(
       'processor.encoding',
       `the script is not ${label} text: save it as UTF-8, or declare its encoding in the first line, such as # -*- coding: latin-1 -*-`,
     )
@@ -76,14 +74,19 @@ const decode = (bytes: Uint8Array, label: string): string => {
  * The script's text out of its bytes: without a byte-order mark, and with its declaration saying
  * UTF-8, as from here on it is handed on in UTF-8. Lines stay where they are.
  *
- * @throws ScriptProblem `processor.encoding`
+ * @throws PlanError `processor.too_large`, `processor.encoding`
  */
 export const decodeScript = (bytes: Uint8Array): string => {
+  if (bytes.length > LARGEST_SCRIPT)
+    throw new PlanError(
+      'processor.too_large',
+      'the processor is larger than 10 MiB: a script should be small',
+    )
   const marked = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf
   const cookie = declared(marked ? bytes.subarray(3) : bytes)
   const text = decode(bytes, marked ? 'utf-8' : (cookie?.name ?? 'utf-8'))
   if (text.includes('\0'))
-    throw new ScriptProblem('processor.encoding', 'the script holds a NUL byte: save it as UTF-8')
+    throw new PlanError('processor.encoding', 'the script holds a NUL byte: save it as UTF-8')
   if (!cookie || cookie.name === 'utf-8') return text
   const start = cookie.line ? (/\r\n|\r|\n/.exec(text)!.index ?? 0) : 0
   return text.slice(0, start) + text.slice(start).replace(/(coding[:=][ \t]*)[-\w.]+/, '$1utf-8')
@@ -119,17 +122,12 @@ const mayHaveGuard = (text: string): boolean => {
  *
  * Syntax is checked by Python itself, in the step's sandbox (`processor.syntax`).
  *
- * @throws ScriptProblem `processor.too_large`, `.encoding`, `.no_main`, `.dependencies`
+ * @throws PlanError what decodeScript throws, `processor.no_main`, `processor.dependencies`
  */
 export const readScript = (bytes: Uint8Array): string => {
-  if (bytes.length > LARGEST_SCRIPT)
-    throw new ScriptProblem(
-      'processor.too_large',
-      'the processor is larger than 10 MiB: a script should be small',
-    )
   const text = decodeScript(bytes)
   if (!mayHaveGuard(text))
-    throw new ScriptProblem(
+    throw new PlanError(
       'processor.no_main',
       'the processor has no entry point: add `if __name__ == "__main__":`',
     )

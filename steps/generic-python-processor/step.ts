@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { CacheSharingMode, type Directory } from '@dagger.io/dagger'
+import { PlanError } from '../errors.ts'
 import { defineStep, type StepEnvironment, type StepInput } from '../step.ts'
 import { readBlock, type ScriptBlock } from './block.ts'
 import { contract } from './contract.ts'
-import { ScriptProblem } from './problem.ts'
 
 const RECIPE = 'containers/sandbox'
 const PROGRAM = `steps/${contract.name}/program`
@@ -43,8 +43,9 @@ const librariesOf = (env: StepEnvironment, script: string): Directory => {
     const block = readBlock(script)
     return block ? fetched(env, block) : env.dag.directory()
   } catch (error) {
-    if (!(error instanceof ScriptProblem)) throw error
-    const answer = { code: error.code, message: error.message }
+    if (!(error instanceof PlanError)) throw error
+    const { code, message } = error
+    const answer = { code, message: message.replace(`${code}: `, '') }
     return env.dag.directory().withNewFile('answer.json', JSON.stringify(answer))
   }
 }
