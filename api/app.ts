@@ -123,7 +123,7 @@ export const createApp = (deps: AppDeps) => {
   taskRoutes(router, all)
   processorRoutes(router, all)
   tuneRoutes(router, all)
-  dataRoutes(router, { store })
+  dataRoutes(router, { store, config })
   notificationRoutes(router, all)
   groupRoutes(router, db)
   webSocketRoute(api, upgradeWebSocket, authenticate, all)

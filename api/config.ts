@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
+import { type Catalogue, catalogueSettings, openCatalogue } from './data/catalogue.ts'
 import { keptText } from './storage/kept.ts'
 
 const flag = (fallback: boolean) =>
@@ -54,10 +55,12 @@ const environment = z.object({
   MAX_ATTEMPTS: count(3),
   MAX_DEATHS: count(12),
   RETRY_SECONDS: z.coerce.number().positive().default(5),
+  ...catalogueSettings,
 })
 export type Config = z.output<typeof environment> & {
   readonly signingKey: string
   readonly dataFolder: string
+  readonly catalogue: Catalogue
 }
 
 /** Made once and kept beside the data, so that URLs and cookies outlive a restart; never a default. */
@@ -72,5 +75,5 @@ export const readConfig = (env: Record<string, string | undefined> = process.env
     throw new Error(parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`).join('\n'))
   const dataFolder = resolve(parsed.data.DATA_FOLDER)
   const signingKey = parsed.data.SIGNING_KEY ?? keptKey(dataFolder)
-  return { ...parsed.data, signingKey, dataFolder }
+  return { ...parsed.data, signingKey, dataFolder, catalogue: openCatalogue(parsed.data) }
 }

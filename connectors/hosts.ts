@@ -9,6 +9,8 @@ export interface Reading {
   readonly hosts: readonly string[]
   readonly allow_private_hosts: boolean
   readonly driver: CatalogueRow['driver']
+  /** Goes into the output's tags */
+  readonly radiometry: string
 }
 
 export const readingOf = (
@@ -18,6 +20,7 @@ export const readingOf = (
   hosts: row.hosts,
   allow_private_hosts: allowPrivateHosts || row.private_hosts,
   driver: row.driver,
+  radiometry: row.radiometry.startsWith('sentinel2_') ? 'harmonised' : row.radiometry,
 })
 
 const SIGNED = /[?&](sig|X-Amz-Signature|X-Goog-Signature|Signature|token|access_token)=/i

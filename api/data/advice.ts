@@ -1,10 +1,13 @@
 import { z } from 'zod'
+import type { Connector } from '../../connectors/connector.ts'
+import { type Box, inFrame, polygonsOf, unwrapped } from '../../connectors/geometry.ts'
+import type { FrozenItem } from '../../connectors/item.ts'
 
-export const STAC_URL = 'https://earth-search.aws.element84.com/v1/search'
 const DAY = 86_400_000
+const HOUR = 3_600_000
 /** Of boxes times dates: each is up to four searches. */
 const MOST_SEARCHES = 50
-const SEARCH_MS = 20_000
+const SEARCH_SECONDS = 20
 const ALL_MS = 60_000
 
 const isDay = (text: string): boolean =>
@@ -46,89 +49,132 @@ export const adviceInput = adviceFields
   })
 export type AdviceInput = z.output<typeof adviceInput>
 
-const item = z.looseObject({
-  id: z.string(),
-  properties: z.looseObject({ datetime: z.string(), 'eo:cloud_cover': z.number().optional() }),
-})
-type Item = z.output<typeof item>
+/** A scene with its solar day at the box's centre and its overlap with the box. */
+interface Scene {
+  readonly item: FrozenItem
+  readonly day: number
+  readonly overlap: number
+}
+/** First and last day, ms of their UTC midnights */
+type Days = readonly [first: number, last: number]
 
-const day = (time: number): string => new Date(time).toISOString().slice(0, 10)
+const dayText = (time: number): string => new Date(time).toISOString().slice(0, 10)
 
-/** Scenes of a collection in a box and a time below a cloud cover. @see contract.md 4.2 */
-const search = async (
-  url: string,
-  collections: string[],
-  bbox: number[],
-  [from, to]: [number, number],
-  maxcc: number,
-  abort: AbortSignal,
-): Promise<Item[]> => {
-  const answer = await fetch(url, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({
-      collections,
-      bbox,
-      datetime: `${day(from)}T00:00:00Z/${day(to)}T23:59:59Z`,
-      limit: 200,
-    }),
-    signal: AbortSignal.any([abort, AbortSignal.timeout(SEARCH_MS)]),
+/** UTC midnight splits one pass at 140 to 180 degrees east: days are solar, as the planner's. */
+const solarDay = (datetime: string, longitude: number): number =>
+  Math.floor((Date.parse(datetime) + Math.trunc(longitude / 15) * HOUR) / DAY) * DAY
+
+const scenesOf = async (
+  connector: Connector,
+  bbox: Box,
+  [first, last]: Days,
+  signal: AbortSignal,
+): Promise<Scene[]> => {
+  const [west, , east] = unwrapped(bbox)
+  const middle = (west + east) / 2
+  const { items } = await connector.search({
+    ...{ bbox, bands: [], signal, limits: { seconds: SEARCH_SECONDS } },
+    interval: {
+      start: new Date(first - DAY / 2).toISOString(),
+      end: new Date(last + 1.5 * DAY - 1).toISOString(),
+    },
   })
-  if (!answer.ok) throw new Error(`the catalogue answers ${answer.status}`)
-  const { features } = z.object({ features: z.array(item) }).parse(await answer.json())
-  return features.filter(
-    ({ properties }) => maxcc === 0 || (properties['eo:cloud_cover'] ?? 0) < maxcc,
+  return items
+    .map((item) => ({
+      ...{ item, day: solarDay(item.datetime, middle > 180 ? middle - 360 : middle) },
+      overlap: inFrame(polygonsOf(item.footprint) ?? [], bbox)[1],
+    }))
+    .filter(({ day }) => day >= first && day <= last)
+}
+
+/** Days whose mean cloud, weighted by share of the box, is within the limit; unknown cover passes. */
+const clearDays = (scenes: readonly Scene[], maxcc: number): number[] => {
+  const days = [...new Set(scenes.map(({ day }) => day))].sort((a, b) => a - b)
+  if (maxcc === 0) return days
+  return days.filter((day) => {
+    const known = scenes.filter((one) => one.day === day && one.item.cloud_cover !== null)
+    const weight = known.reduce((sum, { overlap }) => sum + overlap, 0)
+    const cloud = known.reduce((sum, one) => sum + one.item.cloud_cover! * one.overlap, 0)
+    return weight === 0 || cloud / weight <= maxcc
+  })
+}
+
+interface Wish {
+  readonly maxcc: number
+  /** How far another collection's day may be from the first one's */
+  readonly before: number
+  readonly after: number
+}
+interface Asked {
+  readonly connectors: readonly Connector[]
+  readonly bbox: Box
+  readonly wish: Wish
+  readonly signal: AbortSignal
+}
+
+/** Days of the first collection that every other one has a day near, with the scenes of all of them. */
+const commonDays = async ({ connectors, bbox, wish, signal }: Asked, days: Days) => {
+  const { maxcc, before, after } = wish
+  const [first = [], ...others] = await Promise.all(
+    connectors.map((one) => scenesOf(one, bbox, days, signal)),
   )
+  const near = (day: number) => (other: number) =>
+    other >= day - before * DAY && other <= day + after * DAY
+  const clear = others.map((scenes) => clearDays(scenes, maxcc))
+  const kept = clearDays(first, maxcc).filter((day) => clear.every((all) => all.some(near(day))))
+  const scenes = [
+    ...first.filter(({ day }) => kept.includes(day)),
+    ...others.flatMap((all, n) =>
+      all.filter(({ day }) => clear[n]!.includes(day) && kept.some((own) => near(own)(day))),
+    ),
+  ]
+  return { kept, scenes }
+}
+
+/** How many days to the nearest scenes before and after, in words that clients show. */
+const nearest = async (asked: Asked, [first, last]: Days): Promise<[string, string]> => {
+  const gaps: number[] = []
+  for (const days of [7, 14, 28]) {
+    const { kept } = await commonDays(asked, [first - days * DAY, last + days * DAY])
+    gaps.push(...kept.map((day) => Math.round((day - first) / DAY)))
+    if (gaps.length) break
+  }
+  const before = Math.min(...gaps.filter((gap) => gap < 0).map(Math.abs))
+  const after = Math.min(...gaps.filter((gap) => gap >= 0))
+  const told = (gap: number) => (Number.isFinite(gap) ? String(gap) : 'none within 28')
+  return [told(before), told(after)]
 }
 
 /** For each box and date: the days that have scenes, or how far away the next are. */
-export const advise = async (url: string, input: AdviceInput): Promise<unknown[]> => {
-  const { collections, maxcc } = input
+export const advise = async (
+  connectors: readonly Connector[],
+  input: AdviceInput,
+): Promise<unknown[]> => {
   const results: unknown[] = []
-  const abort = AbortSignal.timeout(ALL_MS)
+  const signal = AbortSignal.timeout(ALL_MS)
+  const { pre_days, post_days, maxcc, collections } = input
+  const wish = { maxcc: maxcc ?? 100, before: pre_days ?? 1, after: post_days ?? 1 }
   const around = envelopeOf(input.area_polygon ?? '')
-  for (const bbox of input.bbox?.length ? input.bbox : around ? [around] : [])
+  for (const box of input.bbox?.length ? input.bbox : around ? [around] : [])
     for (const date of input.dates) {
-      const [first, last = first] = date.split('_').map((text) => Date.parse(text!))
-      const near = (before: number, after: number) =>
-        search(
-          url,
-          collections,
-          bbox,
-          [first! - before * DAY, last! + after * DAY],
-          maxcc ?? 100,
-          abort,
-        )
-      const found = await near(input.pre_days ?? 1, input.post_days ?? 1)
-      if (found.length) {
-        const unique_dates = [
-          ...new Set(found.map((one) => one.properties.datetime.slice(0, 10))),
-        ].sort()
-        const available_data = found.map(({ id, properties }) => ({
+      const bbox = box as unknown as Box
+      const asked = { connectors, bbox, wish, signal }
+      const [first, last = first] = date.split('_').map((text) => Date.parse(text)) as [number]
+      const wide: Days = [first - wish.before * DAY, last + wish.after * DAY]
+      const { kept, scenes } = await commonDays(asked, wide)
+      if (kept.length) {
+        const available_data = scenes.map(({ item: { id, datetime, cloud_cover } }) => ({
           id,
-          properties: {
-            datetime: properties.datetime,
-            'eo:cloud_cover': properties['eo:cloud_cover'] ?? null,
-          },
+          properties: { datetime, 'eo:cloud_cover': cloud_cover },
         }))
-        results.push({ bbox, unique_dates, available_data })
+        results.push({ bbox, unique_dates: kept.map(dayText), available_data })
         continue
       }
-      const gaps: number[] = []
-      for (const days of [7, 14, 28]) {
-        const scenes = await near(days, days)
-        gaps.push(
-          ...scenes.map((one) => Math.round((Date.parse(one.properties.datetime) - first!) / DAY)),
-        )
-        if (gaps.length) break
-      }
-      const before = Math.min(...gaps.filter((gap) => gap < 0).map(Math.abs))
-      const after = Math.min(...gaps.filter((gap) => gap >= 0))
-      const told = (gap: number) => (Number.isFinite(gap) ? gap : 'none within 28')
+      const [before, after] = await nearest(asked, [first, last])
       results.push({
         bbox,
         unique_dates: [],
-        message: `The modalities ${collections.join(', ')} do not have any data for the selected dates. Try the Bef_Days: ${told(before)} or Aft_Days: ${told(after)}`,
+        message: `The modalities ${collections.join(', ')} do not have any data for the selected dates. Try the Bef_Days: ${before} or Aft_Days: ${after}`,
       })
     }
   return results

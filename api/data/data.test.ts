@@ -1,45 +1,86 @@
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
+import type { Connector } from '../../connectors/connector.ts'
+import type { FrozenItem } from '../../connectors/item.ts'
+import { polygonOf } from '../../test/support/stac-items.ts'
+import { readConfig } from '../config.ts'
 import { advise, adviceInput, envelopeOf } from './advice.ts'
-import { catalogue, findSource } from './catalogue.ts'
 
-test('ten sources, each found by its pair, ids unique', () => {
-  expect(catalogue).toHaveLength(10)
-  expect(new Set(catalogue.map((one) => one.id)).size).toBe(10)
-  expect(findSource('sentinel_aws', 'sentinel-2-l2a')?.id).toBe(
-    '04f16b56-090f-4c04-91dc-a8d1e7d7f87d',
-  )
-  expect(findSource('sentinel_aws', 's2_l2a')).toBeUndefined()
-  for (const { rgb_bands, bands } of catalogue)
-    for (const name of rgb_bands ?? []) expect(bands.map((band) => band.band_name)).toContain(name)
+/** A catalogue of scenes that cover the unit box, or a part of it. */
+const catalogueOf = (
+  ...scenes: readonly (readonly [
+    id: string,
+    datetime: string,
+    cloud: number | null,
+    west?: number,
+  ])[]
+): Connector => ({
+  search: async ({ interval: { start, end } }) => ({
+    warnings: [],
+    items: scenes
+      .filter(([, time]) => time >= start && time <= end)
+      .map(([id, datetime, cloud_cover, west = 0]): FrozenItem => ({
+        ...{ id, collection: 'x/y', datetime, cloud_cover, tile: null, baseline: null },
+        ...{ platform: null, orbit: null, bands: {}, warnings: [] },
+        footprint: polygonOf([west, 0, 1, 1]),
+      })),
+  }),
 })
+const ask = (dates: string[], connectors: Connector[], more: object = {}) => {
+  const asked = { collections: connectors.map(() => 'c'), dates, bbox: [[0, 0, 1, 1]], maxcc: 80 }
+  return advise(connectors, adviceInput.parse({ ...asked, ...more })) as Promise<any[]>
+}
+const two = catalogueOf(['a', '2024-06-10T10:00:00.000Z', 5], ['b', '2024-06-20T10:00:00.000Z', 90])
 
 test('advice: days below the cloud cover, and the nearest day where there is none', async () => {
-  const scenes = [
-    ['a', '2024-06-10T10:00:00Z', 5],
-    ['b', '2024-06-20T10:00:00Z', 90],
-  ] as const
-  const server = createServer((request, response) => {
-    let text = ''
-    request.on('data', (chunk) => (text += chunk))
-    request.on('end', () => {
-      const [from, to] = JSON.parse(text).datetime.split('/')
-      const features = scenes
-        .filter(([, time]) => time >= from && time <= to)
-        .map(([id, datetime, cover]) => ({ id, properties: { datetime, 'eo:cloud_cover': cover } }))
-      response.end(JSON.stringify({ features }))
-    })
-  })
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const ask = (dates: string[]) =>
-    advise(url, { collections: ['sentinel-2-l2a'], dates, bbox: [[0, 0, 1, 1]], maxcc: 80 })
-  expect(await ask(['2024-06-11'])).toMatchObject([{ unique_dates: ['2024-06-10'] }])
-  const [none] = (await ask(['2024-06-20'])) as [{ message: string; unique_dates: string[] }]
+  expect(await ask(['2024-06-11'], [two])).toEqual([
+    {
+      bbox: [0, 0, 1, 1],
+      unique_dates: ['2024-06-10'],
+      available_data: [
+        { id: 'a', properties: { datetime: '2024-06-10T10:00:00.000Z', 'eo:cloud_cover': 5 } },
+      ],
+    },
+  ])
+  const [none] = await ask(['2024-06-20'], [two])
   expect(none.unique_dates).toEqual([])
   expect(none.message).toContain('Bef_Days: 10')
-  server.close()
+})
+
+test('a day is offered by the mean over the box, with all of its scenes; 100 and 0 keep all', async () => {
+  const day = catalogueOf(
+    ['a', '2024-06-10T10:00:00.000Z', 10],
+    ['b', '2024-06-10T10:00:10.000Z', 100, 0.5],
+    ['c', '2024-06-12T10:00:00.000Z', 100],
+    ['d', '2024-06-14T10:00:00.000Z', null],
+  )
+  const dates = ['2024-06-10_2024-06-14']
+  const days = async (maxcc: number) => (await ask(dates, [day], { maxcc }))[0]
+  expect((await days(40)).unique_dates).toEqual(['2024-06-10', '2024-06-14'])
+  expect((await days(40)).available_data.map(({ id }: any) => id)).toEqual(['a', 'b', 'd'])
+  expect((await days(39)).unique_dates).toEqual(['2024-06-14'])
+  for (const all of [100, 0]) expect((await days(all)).unique_dates).toHaveLength(3)
+})
+
+test('of two collections the days of the first that the second has a day near', async () => {
+  const radar = catalogueOf(['s', '2024-06-12T06:00:00.000Z', null])
+  const near = { pre_days: 2, post_days: 2 }
+  const [found] = await ask(['2024-06-11'], [two, radar], near)
+  expect(found.unique_dates).toEqual(['2024-06-10'])
+  expect(found.available_data.map(({ id }: any) => id)).toEqual(['a', 's'])
+  const [none] = await ask(['2024-06-11'], [two, radar])
+  expect(none.unique_dates).toEqual([])
+})
+
+test('days are solar days at the centre of the box', async () => {
+  const pass = catalogueOf(
+    ['a', '2024-06-10T23:55:00.000Z', 1, 151],
+    ['b', '2024-06-11T00:02:00.000Z', 1, 151],
+  )
+  const bbox = [[151, -34, 151.4, -33.8]]
+  const more = { bbox, pre_days: 0, post_days: 0 }
+  const [found] = await ask(['2024-06-11'], [pass], more)
+  expect(found.unique_dates).toEqual(['2024-06-11'])
+  expect(found.available_data).toHaveLength(2)
 })
 
 test.each([
@@ -58,4 +99,30 @@ test('a request for more searches than a server should wait for is refused', () 
   expect(asked(['2024-13-01'])).toBe(false)
   expect(asked(Array<string>(51).fill('2024-01-01'))).toBe(false)
   expect(asked(['2024-01-01'], { bbox: null, area_polygon: 'nowhere' })).toBe(false)
+})
+
+const settings = { SIGNING_KEY: 'x'.repeat(32) }
+test('accounts and catalogues of the environment; half an account is refused', () => {
+  const { catalogue } = readConfig({
+    ...settings,
+    ...{ SH_CLIENT_ID: 'i', SH_CLIENT_SECRET: 's', NASA_EARTH_BEARER_TOKEN: 't' },
+    STAC_TOKENS: '{"mine":"m"}',
+    STAC_CATALOGUES: JSON.stringify([
+      {
+        ...{ connector: 'mine', url: 'https://stac.example.org/api/', token: true },
+        collections: [{ collection_name: 'c', modality_tag: 'S2', resolution_m: 10 }],
+      },
+    ]),
+  })
+  expect(catalogue.credentials).toEqual({
+    ...{ sentinelhub: { id: 'i', secret: 's' }, earthdata: 't', tokens: { mine: 'm' } },
+  })
+  expect(catalogue.rows.at(-1)!.search!.url).toBe('https://stac.example.org/api')
+  expect(() => readConfig({ ...settings, SH_CLIENT_ID: 'i' })).toThrow(/SH_CLIENT_SECRET/)
+  const secret = '{"mine": "very-secret'
+  expect(() => readConfig({ ...settings, STAC_TOKENS: secret })).toThrow(/^STAC_TOKENS: must be/)
+  expect(() => readConfig({ ...settings, STAC_TOKENS: secret })).not.toThrow(/very-secret/)
+  expect(() => readConfig({ ...settings, STAC_CATALOGUES: '[{"connector":"new"}]' })).toThrow(
+    /STAC_CATALOGUES: 0.url/,
+  )
 })

@@ -2,8 +2,11 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { fail, paging, type Router } from '../http/routing.ts'
 import { LIFETIME, type Store } from '../storage/store.ts'
-import { advise, adviceInput, STAC_URL } from './advice.ts'
-import { catalogue } from './catalogue.ts'
+import { rowOf } from '../../connectors/catalogue.ts'
+import { connectorFor } from '../../connectors/connector.ts'
+import { ConnectorError } from '../../connectors/errors.ts'
+import type { Config } from '../config.ts'
+import { advise, adviceInput } from './advice.ts'
 
 const tag = 'Data'
 const params = z.object({ connector: z.string().max(100) })
@@ -11,16 +14,28 @@ const params = z.object({ connector: z.string().max(100) })
 const OBJECT_NAME = /^[a-zA-Z0-9-_]+[a-zA-Z0-9-_.][a-z]+$/
 const advice = '/v2/data-advice/:connector'
 
-/** `/v2/data-sources`, `/v2/data-advice`, `/v2/file-share`. @see contract.md 1.6 */
+/** A catalogue that cannot be searched, in the two shapes that clients know. */
+const refused = (error: unknown): never => {
+  if (!(error instanceof ConnectorError)) throw error
+  if (error.code === 'connector.missing_credentials')
+    return fail(401, [{ msg: 'Error: Missing credentials' }])
+  if (error.code === 'connector.bad_credentials')
+    return fail(401, [{ msg: `Error: ${error.message}` }])
+  return fail(422, [{ msg: `The catalogue could not be searched: ${error.message}` }])
+}
+
+/** `/v2/data-sources`, `/v2/data-advice`, `/v2/file-share`. */
 export const dataRoutes = (
   router: Router,
-  { store, stacUrl = STAC_URL }: { store: Store; stacUrl?: string },
+  { store, config }: { store: Store; config: Config },
 ): void => {
+  const { rows, credentials } = config.catalogue
+  const sources = rows.map(({ source }) => source)
   const collections = (connector: string): string[] => {
-    const names = catalogue
+    const names = sources
       .filter((one) => one.connector === connector)
       .map((one) => one.collection_name)
-    const known = [...new Set(catalogue.map((one) => one.connector))].join(', ')
+    const known = [...new Set(sources.map((one) => one.connector))].join(', ')
     return names.length
       ? names
       : fail(400, `Unknown data connector ${connector}: use one of ${known}.`)
@@ -42,8 +57,10 @@ export const dataRoutes = (
     },
     ({ c, query }) => {
       const { connector, collection, limit, skip } = query
-      const results = catalogue
-        .filter((one) => !connector || one.connector === connector)
+      // What no client of old knows is answered to who asks for it by name.
+      const results = rows
+        .filter((one) => (connector ? one.source.connector === connector : one.listed))
+        .map(({ source }) => source)
         .filter((one) => !collection || one.collection_name === collection)
         .slice(skip, skip + limit)
       return c.json({ results })
@@ -71,15 +88,16 @@ export const dataRoutes = (
         return fail(422, [
           { msg: `Invalid collection '${wrong}'. Use one of ${names.join(', ')}.` },
         ])
-      // The other connectors ask for an account, and none can be configured yet.
-      if (params.connector !== 'sentinel_aws')
-        return fail(401, [{ msg: 'Error: Missing credentials' }])
       try {
-        return c.json({ results: await advise(stacUrl, body) })
+        const connectors = body.collections.map((name) =>
+          connectorFor(rowOf(params.connector, name, rows), {
+            credentials,
+            allowPrivateHosts: config.ALLOW_PRIVATE_HOSTS,
+          }),
+        )
+        return c.json({ results: await advise(connectors, body) })
       } catch (error) {
-        return fail(422, [
-          { msg: `The catalogue could not be searched: ${(error as Error).message}` },
-        ])
+        return refused(error)
       }
     },
   )

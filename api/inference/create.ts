@@ -1,4 +1,6 @@
 import type { Selectable } from 'kysely'
+import { findRow } from '../../connectors/catalogue.ts'
+import type { CatalogueRow } from '../../connectors/row.ts'
 import { orderOf } from '../../pipelines/order.ts'
 import type { PlanRequest } from '../../steps/plan-context.ts'
 import type { Config } from '../config.ts'
@@ -6,7 +8,6 @@ import { type Database, type Db, type WireStep } from '../database/database.ts'
 import { HttpError, invalidBody } from '../http/errors.ts'
 import { modelRepository } from '../models/repository.ts'
 import type { ModelRow } from '../models/schema.ts'
-import { findSource } from '../data/catalogue.ts'
 import { areaOf } from './area.ts'
 import { visible } from '../database/visibility.ts'
 import { type InferenceInput, withoutNulls } from './schema.ts'
@@ -110,6 +111,7 @@ const connectorsOf = (
   input: InferenceInput,
   specs: Record<string, unknown>[],
   kept: Record<string, unknown>[] | undefined,
+  rows: readonly CatalogueRow[],
 ): unknown[] => {
   const given = first<Record<string, unknown>>(input.data_connector_config, kept)
   if (given.length)
@@ -119,7 +121,7 @@ const connectorsOf = (
     }))
   return specs.flatMap(({ connector, collection }) => {
     if (typeof connector !== 'string' || typeof collection !== 'string') return []
-    const found = findSource(connector, collection)
+    const found = findRow(connector, collection, rows)?.source
     // With URLs the spec's source is only a description: an unknown one does no harm.
     if (found || input.spatial_domain.urls?.length) return found ? [found] : []
     throw new HttpError(422, {
@@ -196,7 +198,12 @@ export const prepare = async (
     withoutNulls(options.geoserver_push) as unknown[] | undefined,
   )
   if (specs.length === 0 || push.length === 0) throw new HttpError(400, missing)
-  const data_connector_config = connectorsOf(input, specs, options.data_connector_config)
+  const data_connector_config = connectorsOf(
+    input,
+    specs,
+    options.data_connector_config,
+    config.catalogue.rows,
+  )
   const inference = tune?.inference ?? model.inference
   const post_processing =
     input.post_processing ??
