@@ -99,9 +99,10 @@ export const planTasks = (
     return order
   }
   return sources.map(({ source, date }, n): PlannedTask => {
-    const context: PlanContext = { ...shared, source, date }
+    const task_id = `${shared.inference_id}-task_${n}`
+    const context: PlanContext = { ...shared, task_id, source, date }
     return {
-      task_id: `${shared.inference_id}-task_${n}`,
+      task_id,
       source: labelOf(source),
       files: filesOf(source),
       date,

@@ -13,7 +13,15 @@ const spec = (...names: string[]): InputSpec => ({
   bands: names.map((name, index) => band(index, name)),
 })
 const context = (input: InputSpec, inference: unknown, post_processing = {}): PlanContext => ({
-  ...{ inference_id: 'i', model: 'm', inference, input_spec: [input], layers: [], date: null },
+  ...{
+    task_id: 'i-task_0',
+    inference_id: 'i',
+    model: 'm',
+    inference,
+    input_spec: [input],
+    layers: [],
+    date: null,
+  },
   source: { kind: 'scene', scenes: [{ modality: null, file: 'a.tif' }] },
   ...{ post_processing, options: {} },
 })

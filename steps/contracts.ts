@@ -1,4 +1,5 @@
 import type { StepContract } from './contract.ts'
+import { contract as dataConnector } from './data-connector/contract.ts'
 import { contract as genericPythonProcessor } from './generic-python-processor/contract.ts'
 import { contract as onnxInference } from './onnx-inference/contract.ts'
 import { contract as postprocessGeneric } from './postprocess-generic/contract.ts'
@@ -8,6 +9,7 @@ import { contract as urlConnector } from './url-connector/contract.ts'
 /** Every step's contract: what the plan and the API may see of a step. */
 export const contracts = {
   'url-connector': urlConnector,
+  'data-connector': dataConnector,
   'onnx-inference': onnxInference,
   'generic-python-processor': genericPythonProcessor,
   'postprocess-generic': postprocessGeneric,

@@ -50,9 +50,20 @@ export interface ModalityItems {
   readonly name: string
   /** `connector/collection`: row of the catalogue */
   readonly collection: string
-  /** Day of these items, YYYY-MM-DD, solar at the centre of the box */
-  readonly date: string
+  /** Day of these items, YYYY-MM-DD, solar at the centre of the box; null for a timeless collection */
+  readonly date: string | null
   readonly items: readonly FrozenItem[]
+  /** How the catalogue's row is read: what `readingOf` of connectors/hosts.ts gives */
+  readonly reading: {
+    /** Hosts that hrefs and redirects may lead to, `x.org` with all below it; empty: any public one */
+    readonly hosts: readonly string[]
+    readonly allow_private_hosts: boolean
+    readonly driver: 'GTiff' | 'JP2OpenJPEG'
+  }
+  /** Which convention the values follow, such as `harmonised`: goes into the tags of the files */
+  readonly radiometry: string
+  /** Sentinel Hub's process request, without its secret, instead of reading files */
+  readonly process?: { readonly url: string; readonly body: Readonly<Record<string, unknown>> }
 }
 /** Where the pixels of one task come from; one entry a modality, in the order of the spec. */
 export type Source =
@@ -90,6 +101,7 @@ export interface PlanRequest {
 
 /** All that a step may plan its parameters from: pure data, no clock, no network. */
 export interface PlanContext extends PlanRequest {
+  readonly task_id: string
   readonly source: Source
   /** Acquisition day, YYYY-MM-DD, UTC; null where nobody knows it */
   readonly date: string | null

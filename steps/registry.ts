@@ -1,4 +1,5 @@
 import type { StepName } from './contracts.ts'
+import { dataConnector } from './data-connector/step.ts'
 import { genericPythonProcessor } from './generic-python-processor/step.ts'
 import { onnxInference } from './onnx-inference/step.ts'
 import { postprocessGeneric } from './postprocess-generic/step.ts'
@@ -12,6 +13,7 @@ const erase = (step: unknown): Step => step as Step
 /** Every step by its `process_id`. */
 export const registry: Readonly<Record<StepName, Step>> = {
   'url-connector': erase(urlConnector),
+  'data-connector': erase(dataConnector),
   'onnx-inference': erase(onnxInference),
   'generic-python-processor': erase(genericPythonProcessor),
   'postprocess-generic': erase(postprocessGeneric),

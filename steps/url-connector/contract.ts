@@ -27,7 +27,6 @@ const sceneOf = ({ source }: PlanContext) => {
 /** What a plan may ask of the step: one scene, its bands and their scale. */
 export const contract = defineContract({
   name: 'url-connector',
-  aliases: ['sentinelhub-connector', 'terrakit-data-fetch'],
   stage: 'input',
   message: 'Preprocessing started: downloading and preparing data.',
   sources: ['scene'],
