@@ -1,38 +1,7 @@
-import { dag } from '@dagger.io/dagger'
 import { expect, test } from 'vitest'
-import { registry } from '../../steps/registry.ts'
-import { contracts } from '../../steps/contracts.ts'
-import { stepResult } from '../../steps/contract.ts'
-import { assets, make, session } from '../support/engine.ts'
+import { session } from '../support/engine.ts'
+import { guard, runScript, small } from '../support/sandbox.ts'
 
-const PREDICTION = `
-import numpy, rasterio
-from rasterio.transform import from_origin
-with rasterio.open('a_pred.tif', 'w', driver='GTiff', count=1, height=64, width=64, dtype='int16', crs='EPSG:32630',
-                   transform=from_origin(500000, 4500000, 10, 10), nodata=-1) as d:
-    d.write(numpy.arange(4096, dtype='int16').reshape(1, 64, 64) % 3)
-`
-const guard = (body: string) =>
-  `import os, sys, time\nif __name__ == "__main__":\n${body.replace(/^/gm, '    ')}\n`
-
-const runScript = async (script: string, limits = {}, processor_parameters = {}) => {
-  const step = contracts['generic-python-processor'].parameters
-  const parameters = step.parse({ script, file_name: 'p.py', processor_parameters, limits })
-  const env = { dag, assets: assets(), runKey: 'x', secrets: {} }
-  const input = { files: make(PREDICTION), artifacts: { model_output_image: 'a_pred.tif' } }
-  const out = await registry['generic-python-processor'].out(env, input, parameters)
-  const result = stepResult.parse(JSON.parse(await out.file('result.json').contents()))
-  return { result, out, log: await out.file('log.txt').contents() }
-}
-
-const small = {
-  wall_seconds: 10,
-  memory_mb: 300,
-  log_mb: 2,
-  output_mb: 50,
-  file_mb: 20,
-  processes: 24,
-}
 const hostile: [string, string, string, object?][] = [
   [
     'opens a socket',
