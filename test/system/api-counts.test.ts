@@ -95,12 +95,16 @@ test("a step's change reads no row of the other tasks, however many there are", 
   const { id } = await planned(500)
   const steps = (status: string) => ({ planning: false, status, steps: [{ status }] })
   const read = await service.db.transaction().execute(async (trx) => {
+    const rows = async () => {
+      const { rows } = await sql<{ rows: string }>`
+        select coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) as rows
+        from pg_stat_xact_user_tables where relname = 'inf_task'`.execute(trx)
+      return Number(rows[0]!.rows)
+    }
+    const before = await rows()
     await lockInference(trx, id)
     await taskMoved(trx, id, steps('READY'), steps('RUNNING'), SYSTEM)
-    const { rows } = await sql<{ rows: string }>`
-      select coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) as rows
-      from pg_stat_xact_user_tables where relname = 'inf_task'`.execute(trx)
-    return Number(rows[0]!.rows)
+    return (await rows()) - before
   })
   expect(read).toBe(0)
 })
