@@ -5,25 +5,26 @@ import { fileURLToPath } from 'node:url'
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { sql } from 'kysely'
-import { authorizer, addressOf } from './auth/authorizer.ts'
-import { exceeded, limitHeaders, RateLimiter } from './auth/rate-limit.ts'
+import { gate } from './auth/gate.ts'
 import { keyRoutes } from './auth/routes.ts'
 import type { Config } from './config.ts'
 import { dataRoutes } from './data/routes.ts'
 import { type Db, isPassing } from './database/database.ts'
-import { HttpError } from './http/errors.ts'
+import { briefDetail, HttpError } from './http/errors.ts'
 import { groupRoutes } from './groups/routes.ts'
 import { inferenceRepository } from './inference/repository.ts'
 import { inferenceRoutes } from './inference/routes.ts'
 import type { Listener } from './database/listener.ts'
 import { apiMetrics } from './http/metrics.ts'
 import { modelRoutes } from './models/routes.ts'
-import { eventsOf, notificationRoutes } from './notifications/routes.ts'
+import { eventsOf, OpenStreams } from './notifications/events.ts'
+import { notificationRoutes } from './notifications/routes.ts'
 import { webSocketRoute } from './notifications/websocket.ts'
+import { corsFor } from './http/cors.ts'
 import { openapi } from './http/openapi.ts'
 import { processorRoutes } from './processors/routes.ts'
-import type { Ctx, Identity, Vars } from './http/context.ts'
-import { type AnyRoute, matcher, Router, status } from './http/routing.ts'
+import type { Ctx, Vars } from './http/context.ts'
+import { matcher, Router, status } from './http/routing.ts'
 import { StoreError } from './storage/errors.ts'
 import { FolderStore } from './storage/folder.ts'
 import { fileRoutes } from './storage/routes.ts'
@@ -42,39 +43,9 @@ export interface AppDeps {
   readonly publicUrl: () => string
 }
 
-/** Says who asks and counts the request against its limit. */
-const gate = (config: Config, db: Db) => {
-  const authorize = authorizer(config, db)
-  const limiter = new RateLimiter(config.RATELIMIT_WINDOW)
-  const count = (c: Ctx, who: string): void => {
-    if (!config.RATELIMIT_ENABLED) return
-    const key = `${who} ${c.req.method} ${c.req.path}`
-    const counted = limiter.count(key, config.RATELIMIT_LIMIT)
-    for (const [name, value] of Object.entries(limitHeaders(counted))) c.header(name, value)
-    if (counted.over) {
-      c.header('Retry-After', String(counted.reset))
-      throw exceeded(config.RATELIMIT_LIMIT, config.RATELIMIT_WINDOW)
-    }
-  }
-  return async (c: Ctx, route: Pick<AnyRoute, 'open'>): Promise<Identity> => {
-    if (route.open) {
-      count(c, `ip ${addressOf(c)}`)
-      return { email: '', by: 'off' }
-    }
-    let identity: Identity
-    try {
-      identity = await authorize(c)
-    } catch (error) {
-      if (error instanceof HttpError) count(c, `ip ${addressOf(c)}`)
-      throw error
-    }
-    count(c, `${identity.by} ${identity.email}`)
-    return identity
-  }
-}
-
 const answerError = (error: Error, c: Ctx): Response => {
-  if (error instanceof HttpError) return c.json({ detail: error.detail }, status(error.status))
+  if (error instanceof HttpError)
+    return c.json({ detail: briefDetail(error.detail) }, status(error.status), error.headers)
   if (error instanceof StoreError) {
     if (!error.passes) return c.json({ detail: `${error.code}: ${error.message}` }, 404)
     console.error(`${c.req.method} ${c.req.path}`, error)
@@ -109,6 +80,7 @@ export const createApp = (deps: AppDeps) => {
   const root = new Hono<Vars>({ getPath })
   const { injectWebSocket, upgradeWebSocket } = createNodeWebSocket({ app: root })
   root.use(metrics.middleware)
+  root.use(corsFor(config.CORS_ORIGINS))
   const tooLarge = (c: any) => c.json({ detail: 'The body is larger than 12 MiB.' }, 413)
   const limited = bodyLimit({ maxSize: 12 * 1024 * 1024, onError: tooLarge })
   root.use((c, next) => (/\/v2\/files\//.test(c.req.path) ? next() : limited(c, next)))
@@ -116,7 +88,7 @@ export const createApp = (deps: AppDeps) => {
   const inferences = inferenceRepository(db, config)
   const events = eventsOf({ db, inferences, listener })
   const logs = logReader(db, store, listener)
-  const all = { ...deps, inferences, events, logs }
+  const all = { ...deps, inferences, events, logs, streams: new OpenStreams() }
   keyRoutes(router, db)
   modelRoutes(router, db, config, store)
   inferenceRoutes(router, all)
@@ -127,7 +99,7 @@ export const createApp = (deps: AppDeps) => {
   notificationRoutes(router, all)
   groupRoutes(router, db)
   webSocketRoute(api, upgradeWebSocket, authenticate, all)
-  if (store instanceof FolderStore) fileRoutes(api, store)
+  if (store instanceof FolderStore) fileRoutes(api, store, config)
 
   let readyAt = 0
   api.get('/health/livez', (c) => c.json({ status: 'UP', version: VERSION }))

@@ -43,6 +43,20 @@ const environment = z.object({
   RATELIMIT_ENABLED: flag(true),
   RATELIMIT_LIMIT: count(200),
   RATELIMIT_WINDOW: count(60),
+  /** Requests of one address without a valid key, in a window */
+  LOGIN_FAILURES: count(50),
+  /** Origins whose pages may call the API from a browser; `*` is every one */
+  CORS_ORIGINS: list,
+  /** Of one user: inferences and tasks that have not ended, outputs and scripts, uploads */
+  QUOTA_INFERENCES: count(1000),
+  QUOTA_TASKS: count(20_000),
+  QUOTA_STORED_GIB: z.coerce.number().positive().default(200),
+  QUOTA_UPLOADS: count(1000),
+  QUOTA_UPLOAD_GIB: z.coerce.number().positive().default(50),
+  /** Days after which an upload is removed; its URLs end after 8 hours */
+  UPLOAD_DAYS: count(2),
+  /** Scenes that one inference may name by URL */
+  MAX_SCENES: count(10_000).pipe(z.number().max(50_000)),
   MAX_INFERENCE_AREA_SQ_KM: z.coerce.number().positive().optional(),
   GEOSERVER_URL: z.url().optional(),
   GEOSERVER_USERNAME: z.string().default('admin'),

@@ -6,6 +6,7 @@ import { createApp } from './app.ts'
 import type { Config } from './config.ts'
 import { type Db, migrate, openDatabase, persist } from './database/database.ts'
 import { embedded } from './database/embedded.ts'
+import { startHousekeeping } from './housekeeping.ts'
 import { Listener } from './database/listener.ts'
 import { seedShipped } from './models/shipped.ts'
 import { Runner } from './runs/runner.ts'
@@ -50,6 +51,7 @@ export const start = async (config: Config, roles: Roles): Promise<Started> => {
     : new FolderStore(join(config.dataFolder, 'objects'), config.signingKey, () => publicUrl)
 
   let server: ServerType | undefined
+  const endHousekeeping = roles.api ? startHousekeeping(db, store, config) : undefined
   if (roles.api) {
     const app = createApp({ config, db, store, listener, publicUrl: () => publicUrl })
     server = await listen(app, config)
@@ -63,6 +65,7 @@ export const start = async (config: Config, roles: Roles): Promise<Started> => {
 
   const close = async (graceSeconds = 20): Promise<void> => {
     await runner?.drain(graceSeconds)
+    await endHousekeeping?.()
     if (server) {
       const closed = new Promise((done) => server.close(done))
       if ('closeAllConnections' in server)

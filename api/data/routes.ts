@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { fail, paging, type Router } from '../http/routing.ts'
+import { checkUploads, uploadKey } from '../quota/uploads.ts'
 import { LIFETIME, type Store } from '../storage/store.ts'
 import { rowOf } from '../../connectors/catalogue.ts'
 import { connectorFor } from '../../connectors/connector.ts'
@@ -115,9 +115,8 @@ export const dataRoutes = (
       responses: { 200: 'URLs' },
     },
     async ({ c, user, query }) => {
-      // Under the user's own prefix: nobody overwrites another's file of the same name and day.
-      const owner = createHash('sha256').update(user).digest('hex').slice(0, 16)
-      const key = `temporary-uploads/${new Date().toISOString().slice(0, 10)}/${owner}/${query.object_name}`
+      await checkUploads(store, config, user)
+      const key = uploadKey(user, query.object_name)
       return c.json({
         upload_url: await store.signPut(key, LIFETIME.share),
         download_url: await store.signGet(key, LIFETIME.share),

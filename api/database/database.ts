@@ -73,6 +73,11 @@ export interface InferenceTable extends Owned {
   shown: Json<Record<string, unknown> | null>
   /** Deleted, and nothing of it is left in the store. */
   purged: Generated<boolean>
+  fine_tuning_id: string | null
+  /** Tasks that the planner is expected to write. */
+  expected_tasks: Generated<number>
+  /** Of its outputs in the store. */
+  stored_bytes: ColumnType<string, number | undefined, number>
 }
 export interface TaskTable {
   id: Generated<string>
@@ -133,6 +138,7 @@ export interface Database {
     processor_parameters: Json<Record<string, unknown> | null>
     processor_file_path: string | null
     status: Generated<string>
+    stored_bytes: ColumnType<string, number | undefined, number>
   }
   inf_inference: InferenceTable
   inf_task: TaskTable

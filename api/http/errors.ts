@@ -4,10 +4,12 @@ import type { z } from 'zod'
 export class HttpError extends Error {
   readonly status: number
   readonly detail: unknown
-  constructor(status: number, detail: unknown) {
+  readonly headers: Readonly<Record<string, string>>
+  constructor(status: number, detail: unknown, headers: Readonly<Record<string, string>> = {}) {
     super(typeof detail === 'string' ? detail : JSON.stringify(detail))
     this.status = status
     this.detail = detail
+    this.headers = headers
   }
 }
 
@@ -52,7 +54,7 @@ const typed = (issue: z.core.$ZodIssue, input: unknown): [string, string] => {
   if (issue.code === 'invalid_type')
     return EXPECTED[issue.expected] ?? ['type_error', issue.message]
   if (issue.code === 'invalid_format' && ['uuid', 'guid'].includes(issue.format))
-    return ['uuid_parsing', `Input should be a valid UUID, found ${JSON.stringify(value)}`]
+    return ['uuid_parsing', `Input should be a valid UUID, found ${JSON.stringify(brief(value))}`]
   if (issue.code === 'too_big' && issue.origin === 'string')
     return ['string_too_long', `String should have at most ${issue.maximum} characters`]
   if (issue.code === 'too_small' && issue.origin === 'string')
@@ -72,21 +74,44 @@ const leafOf = (issue: z.core.$ZodIssue): z.core.$ZodIssue => {
   return inner ? leafOf({ ...inner, path: [...issue.path, ...inner.path] }) : issue
 }
 
-/** Zod's issues in the shape that the clients join: objects with `msg`. */
+/** More help nobody. */
+export const MOST_PROBLEMS = 20
+const LONGEST = 2000
+
+/** A value as an error shows it: the beginning of what is long. */
+export const brief = (value: unknown, longest = 200, depth = 0): unknown => {
+  if (typeof value === 'string')
+    return value.length > longest ? `${value.slice(0, longest)}…` : value
+  if (typeof value !== 'object' || value === null) return value
+  if (depth > 5) return '…'
+  if (Array.isArray(value))
+    return value.slice(0, MOST_PROBLEMS).map((item) => brief(item, longest, depth + 1))
+  const kept: [string, unknown][] = []
+  for (const key in value) {
+    if (kept.length === MOST_PROBLEMS) break
+    const item = (value as Record<string, unknown>)[key]
+    kept.push([key.slice(0, 100), brief(item, longest, depth + 1)])
+  }
+  return Object.fromEntries(kept)
+}
+
+/** What is answered of an error, whatever was put into it. */
+export const briefDetail = (detail: unknown): unknown => brief(detail, LONGEST)
+
+/** Zod's issues in the shape that the clients join: objects with `msg`; the first 20. */
 export const problemsOf = (error: z.ZodError, input: unknown, place: string): Problem[] =>
-  error.issues.flatMap((issue) => {
+  error.issues.slice(0, MOST_PROBLEMS).flatMap((issue) => {
     const leaf = leafOf(issue)
     const [type, msg] = typed(leaf, input)
     // The one field that the seed reports from another place (contract.md 1.3).
     const moved = type === 'missing' && leaf.path.join() === 'temporal_domain'
     const loc = [
       moved ? 'inference_config' : place,
-      ...leaf.path.map((part) => (typeof part === 'number' ? part : String(part))),
+      ...leaf.path.map((part) => (typeof part === 'number' ? part : String(part).slice(0, 100))),
     ]
     const found = at(input, leaf.path)
-    return [
-      { type, loc, msg, input: found === undefined ? at(input, leaf.path.slice(0, -1)) : found },
-    ]
+    const shown = found === undefined ? at(input, leaf.path.slice(0, -1)) : found
+    return [{ type, loc, msg: msg.slice(0, LONGEST), input: brief(shown) }]
   })
 
 export const invalidBody = (msg: string, ...loc: (string | number)[]): HttpError =>

@@ -1,7 +1,5 @@
 import { HttpError } from './errors.ts'
-
-/** Deeper than any request has reason to be, and far from where recursion ends. */
-const DEEPEST = 64
+import { type BodyLimits, checkBody, DEEPEST } from './limits.ts'
 
 /** A string that Postgres can keep: no NUL, no half of a surrogate pair. */
 export const storable = (text: string): boolean =>
@@ -26,11 +24,12 @@ const walk = (value: unknown, loc: (string | number)[]): void => {
 }
 
 /**
- * A client's JSON: text that Postgres can keep, and not so deep that a reader's stack ends.
+ * A client's JSON: bounded, of text that Postgres can keep, and not so deep that a reader's stack ends.
  *
- * @throws SyntaxError where it is not JSON, HttpError 422 that names the place
+ * @throws SyntaxError where it is not JSON, HttpError 413 or 422 that names the place
  */
-export const parseJson = (text: string, place: string): unknown => {
+export const parseJson = (text: string, place: string, limits?: BodyLimits): unknown => {
+  checkBody(text, place, limits)
   const document: unknown = JSON.parse(text)
   walk(document, [place])
   return document

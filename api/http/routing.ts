@@ -5,7 +5,9 @@ import type { Db } from '../database/database.ts'
 import type { Ctx, Identity, Vars } from './context.ts'
 import { HttpError, INT_PARSING, problemsOf } from './errors.ts'
 import { fingerprint, idempotent } from './idempotency.ts'
+import { checkForm } from './form.ts'
 import { parseJson, storable } from './json.ts'
+import type { BodyLimits } from './limits.ts'
 
 type Schema = z.ZodType
 /** One endpoint: what it takes and answers. The OpenAPI document is made from the same object. */
@@ -19,6 +21,8 @@ export interface RouteSpec<P extends Schema, Q extends Schema, B extends Schema>
   readonly params?: P
   readonly query?: Q
   readonly body?: B
+  /** What the body may hold; a small one unless said */
+  readonly limits?: BodyLimits
   /** The body may be left out */
   readonly bodyOptional?: boolean
   /** Put right before it is checked */
@@ -42,11 +46,11 @@ export interface Call<P, Q, B> {
 }
 export type AnyRoute = RouteSpec<Schema, Schema, Schema>
 
-const readJson = async (c: Ctx): Promise<unknown> => {
+const readJson = async (c: Ctx, limits: BodyLimits | undefined): Promise<unknown> => {
   const text = await c.req.text()
   if (text.trim() === '') return undefined
   try {
-    return parseJson(text, 'body')
+    return parseJson(text, 'body', limits)
   } catch (error) {
     if (error instanceof HttpError) throw error
     const position = Number(/position (\d+)/.exec((error as Error).message)?.[1] ?? 0)
@@ -64,7 +68,7 @@ const readJson = async (c: Ctx): Promise<unknown> => {
 
 const readBody = async (c: Ctx, spec: AnyRoute): Promise<unknown> => {
   if (!spec.body) return undefined
-  const raw = await readJson(c)
+  const raw = await readJson(c, spec.limits)
   // A client with nothing to say sends nothing, or null.
   if (spec.bodyOptional && (raw === undefined || raw === null)) return undefined
   if (raw === undefined)
@@ -125,6 +129,7 @@ export class Router {
       const params = check(spec.params, c.req.param(), 'path')
       const checked = check(spec.query, query, 'query')
       const body = (await readBody(c, spec as unknown as AnyRoute)) as z.output<B>
+      if (spec.multipart) await checkForm(c)
       const user = identity.email
       const run = async (db: Db) => handle({ c, db, user, params, query: checked, body })
       if (!spec.once || !c.req.header('idempotency-key')) return run(this.db)
@@ -156,12 +161,14 @@ export const wholeText = z
   .regex(/^\s*[+-]?\d{1,15}(\.0+)?\s*$/, INT_PARSING)
   .transform(Number)
   .pipe(z.number().min(0))
-const wholeNumber = (fallback: number) =>
+const wholeNumber = (fallback: number, most = Infinity) =>
   z
     .union([wholeText, z.literal('').transform(() => fallback)])
     .optional()
-    .transform((value) => value ?? fallback)
-export const paging = { limit: wholeNumber(25), skip: wholeNumber(0) }
+    .transform((value) => Math.min(value ?? fallback, most))
+/** Whatever is asked for: `page_count` says how many came. */
+const LONGEST_PAGE = 10_000
+export const paging = { limit: wholeNumber(25, LONGEST_PAGE), skip: wholeNumber(0) }
 
 /** `{"total_records", "page_count", "results"}`. @see contract.md 1.0 */
 export const envelope = (total: number, results: unknown[]) => ({

@@ -65,6 +65,17 @@ export interface Prepared {
   readonly model: ModelRow
   readonly processor: ProcessorRow | undefined
   readonly config: Record<string, unknown>
+  /** That the request names; a place counts as one until it is planned. */
+  readonly scenes: number
+}
+
+const checkScenes = (most: number, { spatial_domain: { urls } }: InferenceInput): void => {
+  if ((urls?.length ?? 0) > most)
+    throw invalidBody(
+      `${urls!.length} URLs, where one inference takes at most ${most} (MAX_SCENES): split the request`,
+      'spatial_domain',
+      'urls',
+    )
 }
 
 const checkArea = (limit: number | undefined, { spatial_domain: domain }: InferenceInput): void => {
@@ -178,6 +189,7 @@ export const prepare = async (
 ): Promise<Prepared> => {
   const { db, config } = deps
   const models = modelRepository(db, config)
+  checkScenes(config.MAX_SCENES, input)
   checkArea(config.MAX_INFERENCE_AREA_SQ_KM, input)
   const processor = await processorOf(deps, user, input.generic_processor_id)
   const model = input.model_id
@@ -232,6 +244,7 @@ export const prepare = async (
   return {
     model,
     processor,
+    scenes: Math.max(1, input.spatial_domain.urls?.length ?? 0),
     config: {
       ...rest,
       maxcc: input.maxcc ?? 100,

@@ -3,33 +3,72 @@ import { INFERENCE_ENDS, TASK_ENDS } from '../../pipelines/status.ts'
 import type { Config } from '../config.ts'
 import { type Db, json, notify, type WireStep } from '../database/database.ts'
 import { inTransaction } from '../http/idempotency.ts'
+import { inOrder } from '../http/pages.ts'
 import { visible } from '../database/visibility.ts'
+import { checkRuns } from '../quota/runs.ts'
 import { lockInference, recount } from './counts.ts'
 import type { Prepared } from './create.ts'
-import type { InferenceRow } from './schema.ts'
+import { type Asked, type InferenceRow, shownInLists } from './schema.ts'
 
 const PLANNER = 'inference-planner'
+
+/** All but what was asked for, which may be large. */
+const COLUMNS = [
+  'inf_inference.id',
+  'inf_inference.description',
+  'inf_inference.location',
+  'inf_inference.geoserver_layers',
+  'inf_inference.demo',
+  'inf_inference.status',
+  'inf_inference.model_id',
+  'inf_inference.generic_processor_id',
+  'inf_inference.inference_output',
+  'inf_inference.tasks_count_total',
+  'inf_inference.tasks_count_success',
+  'inf_inference.tasks_count_failed',
+  'inf_inference.tasks_count_stopped',
+  'inf_inference.tasks_count_waiting',
+  'inf_inference.planner_status',
+  'inf_inference.work_total',
+  'inf_inference.work_finished',
+  'inf_inference.work_failed',
+  'inf_inference.work_stopped',
+  'inf_inference.fine_tuning_id',
+  'inf_inference.expected_tasks',
+  'inf_inference.stored_bytes',
+  'inf_inference.purged',
+  'inf_inference.active',
+  'inf_inference.deleted',
+  'inf_inference.created_by',
+  'inf_inference.updated_by',
+  'inf_inference.created_at',
+  'inf_inference.updated_at',
+] as const
+
+const ASKED = sql<Asked>`json_build_object(
+  'spatial_domain', inference_config->'spatial_domain',
+  'temporal_domain', inference_config->'temporal_domain',
+  'fine_tuning_id', inference_config->'fine_tuning_id',
+  'generic_processor', inference_config->'generic_processor',
+  'maxcc', inference_config->'maxcc')`
 
 /** Reads and writes of `inf_inference` by clients; the runner's are in runs/. */
 export const inferenceRepository = (db: Db, config: Config) => {
   const system = config.DEFAULT_SYSTEM_USER
-  const rows = () =>
+  const live = () =>
     db
       .selectFrom('inf_inference')
       .innerJoin('inf_model', 'inf_model.id', 'inf_inference.model_id')
-      .selectAll('inf_inference')
-      .select('inf_model.display_name as model_display_name')
       .where('inf_inference.deleted', '=', false)
+  const rows = () => live().select(COLUMNS).select('inf_model.display_name as model_display_name')
   const readable = (user: string) => visible(user, system, 'inference_run', 'inf_inference')
-  const own = (id: string, user: string) =>
-    rows()
-      .where('inf_inference.id', '=', id)
-      .where('inf_inference.created_by', 'in', [user, system])
+  const whole = (id: string) => rows().select(ASKED.as('asked')).where('inf_inference.id', '=', id)
 
   return {
     create: async (user: string, prepared: Prepared): Promise<InferenceRow> => {
       const { config: run, model, processor } = prepared
       const id = await inTransaction(db, async (trx) => {
+        await checkRuns(trx, config, user, prepared.scenes)
         const { id } = await trx
           .insertInto('inf_inference')
           .values({
@@ -39,6 +78,9 @@ export const inferenceRepository = (db: Db, config: Config) => {
             geoserver_layers: json(run.geoserver_layers),
             demo: json(run.demo),
             inference_output: json(run.inference_output),
+            shown: json(shownInLists(run)),
+            fine_tuning_id: (run.fine_tuning_id as string | null) ?? null,
+            expected_tasks: prepared.scenes,
             model_id: model.id,
             generic_processor_id: processor?.id ?? null,
             created_by: user,
@@ -62,11 +104,12 @@ export const inferenceRepository = (db: Db, config: Config) => {
         await notify(trx, 'geodag_task', id)
         return id
       })
-      return rows().where('inf_inference.id', '=', id).executeTakeFirstOrThrow()
+      return whole(id).executeTakeFirstOrThrow()
     },
 
+    /** Ids of a page, newest first, and how many there are; `listed` reads the rows. */
     list: async (user: string, filter: ListFilter) => {
-      const where = rows()
+      const where = live()
         .where(readable(user))
         .$if(!!filter.model_id, (q) => q.where('inf_inference.model_id', '=', filter.model_id!))
         .$if(!!filter.created_by, (q) =>
@@ -76,9 +119,7 @@ export const inferenceRepository = (db: Db, config: Config) => {
           q.where('inf_inference.location', '=', filter.location!),
         )
         .$if(filter.tune_id !== undefined, (q) =>
-          q.where(
-            sql<boolean>`inf_inference.inference_config->>'fine_tuning_id' = ${filter.tune_id!.toLowerCase()}`,
-          ),
+          q.where('inf_inference.fine_tuning_id', '=', filter.tune_id!.toLowerCase()),
         )
         .$if(filter.saved !== undefined, (q) =>
           q.where(
@@ -86,31 +127,63 @@ export const inferenceRepository = (db: Db, config: Config) => {
           ),
         )
       const found = await where
+        .select('inf_inference.id')
         .orderBy('inf_inference.created_at', 'desc')
         .orderBy('inf_inference.id')
         .limit(filter.limit)
         .offset(filter.skip)
         .execute()
       const { total } = await where
-        .clearSelect()
         .select(sql<string>`count(*)`.as('total'))
         .executeTakeFirstOrThrow()
-      return { rows: found, total: Number(total) }
+      return { ids: found.map(({ id }) => id), total: Number(total) }
+    },
+
+    /** Rows as a list shows them: of a long request only the beginning. */
+    listed: async (ids: string[]): Promise<InferenceRow[]> => {
+      const found = await rows()
+        .select(sql<Asked>`coalesce(shown::json, ${ASKED})`.as('asked'))
+        .where('inf_inference.id', 'in', ids)
+        .execute()
+      return inOrder(ids, found, ({ id }) => id)
     },
 
     get: (user: string, id: string): Promise<InferenceRow | undefined> =>
+      whole(id).where(readable(user)).executeTakeFirst(),
+
+    /** Without what was asked: what can change while it runs. */
+    state: (user: string, id: string) =>
       rows().where('inf_inference.id', '=', id).where(readable(user)).executeTakeFirst(),
 
-    own: (user: string, id: string): Promise<InferenceRow | undefined> =>
-      own(id, user).executeTakeFirst(),
+    /** Whether the user may read it, and what an answer about its parts says of it. */
+    seen: (user: string, id: string) =>
+      live()
+        .select(['inf_inference.id', 'inf_inference.status', 'inf_inference.created_by'])
+        .where('inf_inference.id', '=', id)
+        .where(readable(user))
+        .executeTakeFirst(),
 
-    tasks: (id: string) =>
-      db
+    /** Ids of its tasks, newest first. */
+    taskIds: async (id: string, page: { limit?: number | undefined; skip: number }) => {
+      const found = await db
         .selectFrom('inf_task')
-        .selectAll()
+        .select('id')
         .where('inference_id', '=', id)
         .orderBy('id', 'desc')
-        .execute(),
+        .$if(page.limit !== undefined, (q) => q.limit(page.limit!))
+        .offset(page.skip)
+        .execute()
+      return found.map((row) => row.id)
+    },
+
+    tasks: async (ids: string[]) => {
+      const found = await db
+        .selectFrom('inf_task')
+        .select(['id', 'inference_id', 'task_id', 'inference_folder', 'status', 'pipeline_steps'])
+        .where('id', 'in', ids)
+        .execute()
+      return inOrder(ids, found, (row) => row.id)
+    },
 
     /** Stops every task that has not ended. @returns the status that the inference had. */
     cancel: (id: string): Promise<string> =>

@@ -3,14 +3,23 @@ import { z } from 'zod'
 import { INFERENCE_ENDS } from '../../pipelines/status.ts'
 import type { Config } from '../config.ts'
 import type { Db, WireStep } from '../database/database.ts'
-import { envelope, fail, KEY_USED, paging, type Router, uuid, uuidParams } from '../http/routing.ts'
+import { listAnswer } from '../http/pages.ts'
+import {
+  fail,
+  KEY_USED,
+  paging,
+  type Router,
+  uuid,
+  uuidParams,
+  wholeText,
+} from '../http/routing.ts'
 import type { Store } from '../storage/store.ts'
 import { BOOL_PARSING } from '../http/errors.ts'
 import { prepare } from './create.ts'
 import { dryRunAnswer } from './dry-run.ts'
 import { purge } from './purge.ts'
 import { type InferenceRepository, inferenceRepository } from './repository.ts'
-import { inferenceAnswer, inferenceInput, tidyInference } from './schema.ts'
+import { inferenceAnswer, inferenceInput, inferenceLimits, tidyInference } from './schema.ts'
 
 const tag = 'Inference'
 const path = '/v2/inference'
@@ -64,6 +73,7 @@ export const inferenceRoutes = (
       ...{ method: 'post', path, tag, summary: 'Run a model over a place and a time' },
       body: inferenceInput,
       tidy: tidyInference,
+      limits: inferenceLimits,
       once: true,
       responses: { 201: 'The inference, PENDING', ...refusals, ...KEY_USED },
     },
@@ -78,6 +88,7 @@ export const inferenceRoutes = (
       ...{ method: 'post', path: `${path}/dry-run`, tag, summary: 'Show what would run' },
       body: inferenceInput,
       tidy: tidyInference,
+      limits: inferenceLimits,
       responses: { 201: 'What the pipeline would be given', ...refusals },
     },
     async ({ c, db, user, body }) =>
@@ -97,8 +108,11 @@ export const inferenceRoutes = (
       responses: { 200: 'Inferences' },
     },
     async ({ c, user, query }) => {
-      const { rows, total } = await inferences.list(user, query)
-      return c.json(envelope(total, rows.map(inferenceAnswer)))
+      const { ids, total } = await inferences.list(user, query)
+      const head = (page_count: number) => ({ total_records: total, page_count })
+      return listAnswer(c, head, 'results', ids, async (some) =>
+        (await inferences.listed(some)).map(inferenceAnswer),
+      )
     },
   )
   router.add(
@@ -131,7 +145,7 @@ export const inferenceRoutes = (
         await forget(params.id)
         return c.body(null, 204)
       }
-      const seen = await inferences.get(user, params.id)
+      const seen = await inferences.seen(user, params.id)
       return fail(404, seen ? 'Missing permissions to delete this record.' : NOT_FOUND)
     },
   )
@@ -148,7 +162,7 @@ export const inferenceRoutes = (
     },
     async ({ c, db, user, params }) => {
       const own = inferenceRepository(db, config)
-      const row = await own.get(user, params.id)
+      const row = await own.seen(user, params.id)
       if (row?.created_by !== user) return fail(404, NOT_FOUND)
       const status = await own.cancel(params.id)
       const msg = INFERENCE_ENDS.includes(status)
@@ -161,23 +175,23 @@ export const inferenceRoutes = (
     {
       ...{ method: 'get', path: `${one}/tasks`, tag, summary: 'All tasks with their steps' },
       params: uuidParams,
-      responses: { 200: 'Tasks, newest first', 404: NOT_FOUND },
+      query: z.object({ limit: wholeText.optional(), skip: paging.skip }),
+      responses: { 200: 'Tasks, newest first; all, unless a limit is given', 404: NOT_FOUND },
     },
-    async ({ c, user, params }) => {
-      const row = await inferences.get(user, params.id)
+    async ({ c, user, params, query }) => {
+      const row = await inferences.seen(user, params.id)
       if (!row) return fail(404, NOT_FOUND)
-      const tasks = await inferences.tasks(params.id)
-      return c.json({
-        inference_id: row.id,
-        status: row.status,
-        tasks: tasks.map(({ inference_id, task_id, inference_folder, status, pipeline_steps }) => ({
-          inference_id,
-          task_id,
-          inference_folder,
-          status,
-          pipeline_steps: pipeline_steps.map(stepAnswer),
-        })),
-      })
+      const head = () => ({ inference_id: row.id, status: row.status })
+      const ids = await inferences.taskIds(params.id, query)
+      return listAnswer(
+        ...([c, head, 'tasks', ids] as const),
+        async (some) =>
+          (await inferences.tasks(some)).map(({ id: _, pipeline_steps, ...task }) => ({
+            ...task,
+            pipeline_steps: pipeline_steps.map(stepAnswer),
+          })),
+        200,
+      )
     },
   )
 }

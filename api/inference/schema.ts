@@ -3,8 +3,10 @@ import { z } from 'zod'
 import { inputSpec, postProcessing, pushEntry } from '../../pipelines/request.ts'
 import type { InferenceTable } from '../database/database.ts'
 import { INT_FROM_FLOAT } from '../http/errors.ts'
+import type { BodyLimits } from '../http/limits.ts'
+import { listOf } from '../http/lists.ts'
 import { uuid, wholeText } from '../http/routing.ts'
-import { stamps } from '../http/time.ts'
+import { stamps, wireTime } from '../http/time.ts'
 
 /** Fields whose entries SDKs fill with nulls. */
 const NESTED = [
@@ -40,12 +42,25 @@ const bbox = z
   .refine(([w, s, e, n]) => w < e && s < n && w >= -180 && e <= 180 && s >= -90 && n <= 90, {
     message: 'bbox must be [minLon, minLat, maxLon, maxLat] in degrees WGS84, min below max',
   })
+/** More than any setting of MAX_SCENES; the setting itself is looked at in create.ts. */
+const MOST_SCENES = 50_000
+const MOST_SHAPES = 5000
+const MOST_POSITIONS = 20_000
+const SPLIT = 'split the request'
 const position = z.tuple([z.number().min(-180).max(180), z.number().min(-90).max(90)], z.number())
-const ring = z.array(position).min(4)
-const rings = z.array(ring).min(1)
+const ring = listOf(position, MOST_POSITIONS, 'simplify the polygon').refine(
+  (positions) => positions.length >= 4,
+  { message: 'a ring has four or more positions' },
+)
+const rings = listOf(ring, MOST_SHAPES, 'simplify the polygon').refine((all) => all.length > 0, {
+  message: 'a polygon has a ring',
+})
 const areal = z.discriminatedUnion('type', [
   z.looseObject({ type: z.literal('Polygon'), coordinates: rings }),
-  z.looseObject({ type: z.literal('MultiPolygon'), coordinates: z.array(rings).min(1) }),
+  z.looseObject({
+    type: z.literal('MultiPolygon'),
+    coordinates: listOf(rings, MOST_SHAPES, 'simplify the polygon'),
+  }),
 ])
 const isAreal = (shape: unknown): boolean => areal.safeParse(shape).success
 const polygon = z
@@ -54,14 +69,22 @@ const polygon = z
     message:
       'polygons must be GeoJSON Polygon or MultiPolygon: closed rings of four or more [lon, lat] in degrees',
   })
-const source = z.string().min(1).max(8000)
+const url = z
+  .string()
+  .min(1)
+  .max(8000)
+  .refine((text) => /^https?:\/\//i.test(text) && URL.canParse(text), {
+    error: ({ input }) =>
+      `${JSON.stringify(String(input).slice(0, 100))} is not an http(s) URL: upload the file through /v2/file-share, or give a (signed) https URL of it`,
+  })
+const scene = z.union([url, z.record(z.string(), url)])
 
 const spatial = z
   .looseObject({
-    bbox: z.array(bbox).nullish(),
-    polygons: z.array(polygon).nullish(),
-    tiles: z.array(z.unknown()).nullish(),
-    urls: z.array(z.union([source, z.record(z.string(), source)])).nullish(),
+    bbox: listOf(bbox, MOST_SHAPES, SPLIT).nullish(),
+    polygons: listOf(polygon, MOST_SHAPES, SPLIT).nullish(),
+    tiles: listOf(z.unknown(), MOST_SHAPES, SPLIT).nullish(),
+    urls: listOf(scene, MOST_SCENES, SPLIT).nullish(),
   })
   .refine(
     (domain) =>
@@ -69,11 +92,77 @@ const spatial = z
     { message: "At least one of 'bbox', 'polygons', 'tiles', or 'urls' must be provided." },
   )
 
+const DAY = /^\d{4}-\d{2}-\d{2}$/
+/** A day that the calendar has: of 2024-02-30 JavaScript makes the first of March. */
+const isDay = (text: string): boolean =>
+  DAY.test(text) && new Date(`${text}T00:00:00Z`).toJSON()?.slice(0, 10) === text
+
+const isOpen = (end: string): boolean => end === '' || end === '..'
+
+const dayProblem = (end: string): string | undefined => {
+  if (isDay(end)) return undefined
+  if (DAY.test(end)) return `${end} is no day of the calendar`
+  const day = end.slice(0, 10)
+  return isDay(day) && /^[T ]/.test(end.slice(10))
+    ? `a day has no time of day: write ${day}`
+    : 'write YYYY-MM-DD, or YYYY-MM-DD_YYYY-MM-DD for a period'
+}
+
+const periodProblem = (text: string): string | undefined => {
+  const ends = text.trim().split(/[_/]/)
+  if (ends.length > 2) return 'a period is one day, or two with _ between them'
+  const given = ends.filter((end) => ends.length === 1 || !isOpen(end))
+  const problem = given.length ? given.map(dayProblem).find(Boolean) : 'a period needs a day'
+  if (problem || given.length < 2 || given[0]! <= given[1]!) return problem
+  return `the period ends before it begins: write ${given[1]}_${given[0]}`
+}
+
+/** `YYYY-MM-DD`, or `first_last`, where `..` or nothing leaves an end open. */
+const period = z
+  .string()
+  .max(100)
+  .superRefine((text, context) => {
+    const problem = periodProblem(text)
+    if (problem)
+      context.addIssue({ code: 'custom', message: `${JSON.stringify(text)}: ${problem}` })
+  })
+
 /** A step of the request. @see contract.md 2.1 */
 const step = z.looseObject({
   process_id: z.string().min(1).max(50),
   step_number: z.coerce.number().int().min(0).max(1000),
 })
+
+const dataConnector = z.looseObject({
+  connector: z.string().nullish(),
+  collection: z.string().nullish(),
+  collection_name: z.string().nullish(),
+})
+
+const KIB = 1024
+/**
+ * What a body of `inferenceInput` may hold. What every list and every status shows (demo, layers,
+ * output) is small; room is where scenes and styles are.
+ */
+export const inferenceLimits: BodyLimits = {
+  bytes: 12 * 1024 * KIB,
+  nodes: 100_000,
+  fields: {
+    spatial_domain: 12 * 1024 * KIB,
+    temporal_domain: 512 * KIB,
+    model_input_data_spec: 256 * KIB,
+    geoserver_push: 256 * KIB,
+    data_connector_config: 256 * KIB,
+    pipeline_steps: 64 * KIB,
+    post_processing: 16 * KIB,
+    description: 64 * KIB,
+    geoserver_layers: 64 * KIB,
+    demo: 16 * KIB,
+    inference_output: 16 * KIB,
+    inferencing: 64 * KIB,
+  },
+  others: 64 * KIB,
+}
 
 /** The body of POST `/v2/inference`, `/dry-run`: nulls are as good as absent. @see contract.md 1.3 */
 export const inferenceInput = z
@@ -81,20 +170,12 @@ export const inferenceInput = z
     model_id: uuid.nullish(),
     model_display_name: z.string().max(100).nullish(),
     spatial_domain: spatial,
-    temporal_domain: z.array(z.string().max(100)),
+    temporal_domain: listOf(period, MOST_SCENES, SPLIT),
     fine_tuning_id: z.string().max(100).nullish(),
-    model_input_data_spec: z.array(inputSpec).nullish(),
-    geoserver_push: z.array(pushEntry).nullish(),
-    data_connector_config: z
-      .array(
-        z.looseObject({
-          connector: z.string().nullish(),
-          collection: z.string().nullish(),
-          collection_name: z.string().nullish(),
-        }),
-      )
-      .nullish(),
-    pipeline_steps: z.array(step).nullish(),
+    model_input_data_spec: listOf(inputSpec, 100).nullish(),
+    geoserver_push: listOf(pushEntry, 100).nullish(),
+    data_connector_config: listOf(dataConnector, 100).nullish(),
+    pipeline_steps: listOf(step, 100).nullish(),
     post_processing: postProcessing.nullish(),
     generic_processor_id: uuid.nullish(),
     maxcc: z
@@ -123,23 +204,86 @@ export const tryOutInput = z.looseObject({
     .transform((text) => text ?? 'try-out'),
 })
 
-export type InferenceRow = Selectable<InferenceTable> & { model_display_name: string }
+/** What an answer shows of a request's config. */
+export interface Asked {
+  readonly spatial_domain: Record<string, unknown[] | null | undefined>
+  readonly temporal_domain: string[]
+  readonly fine_tuning_id?: string | null
+  readonly generic_processor?: unknown
+  readonly maxcc?: number | null
+}
+export type InferenceRow = Omit<Selectable<InferenceTable>, 'inference_config' | 'shown'> & {
+  model_display_name: string
+  asked: Asked
+}
 
-/** Keys in the order that clients print. @see contract.md 1.3 */
+/** Of a list's entry: the whole is read by GET of the one. */
+const LONGEST_SHOWN = 16 * KIB
+const MOST_SHOWN = 20
+
+/** What a list shows of a long request: the first scenes, and how many are left out; else null. */
+export const shownInLists = (config: Record<string, unknown>): Asked | null => {
+  const { spatial_domain, temporal_domain, fine_tuning_id, generic_processor, maxcc } =
+    config as unknown as Asked
+  const size = (value: unknown) => JSON.stringify(value ?? null).length
+  if (size(spatial_domain) + size(temporal_domain) + size(generic_processor) <= LONGEST_SHOWN)
+    return null
+  const omitted: Record<string, number> = {}
+  const cut = <T>(name: string, list: readonly T[]): T[] => {
+    const kept = list.slice(0, MOST_SHOWN).filter((item) => size(item) < LONGEST_SHOWN / MOST_SHOWN)
+    if (kept.length < list.length) omitted[name] = list.length - kept.length
+    return kept
+  }
+  const lists = Object.entries(spatial_domain).filter(([, list]) => Array.isArray(list))
+  const domain = Object.fromEntries(lists.map(([name, list]) => [name, cut(name, list!)]))
+  const days = cut('temporal_domain', temporal_domain)
+  const { processor_parameters: _, ...processor } = (generic_processor ?? {}) as Record<
+    string,
+    unknown
+  >
+  return {
+    spatial_domain: { ...domain, omitted: omitted as never },
+    temporal_domain: days,
+    fine_tuning_id: fine_tuning_id ?? null,
+    generic_processor: generic_processor ? processor : null,
+    maxcc: maxcc ?? null,
+  }
+}
+
+const stepCounts = (row: Omit<InferenceRow, 'asked'>) => ({
+  tasks_count_total: row.tasks_count_total,
+  tasks_count_success: row.tasks_count_success,
+  tasks_count_failed: row.tasks_count_failed,
+  tasks_count_stopped: row.tasks_count_stopped,
+  tasks_count_waiting: row.tasks_count_waiting,
+})
+
+/** What of an answer changes while it runs. */
+export const changingAnswer = (row: Omit<InferenceRow, 'asked'>) => ({
+  id: row.id,
+  status: row.status,
+  updated_at: wireTime(row.updated_at),
+  geoserver_layers: row.geoserver_layers,
+  inference_output: row.inference_output,
+  ...stepCounts(row),
+})
+
+/** Keys in the order that clients print. */
 export const inferenceAnswer = (row: InferenceRow) => {
-  const config = row.inference_config as Record<string, any>
-  const { bbox = null, polygons = null, tiles = null, urls = null } = config.spatial_domain
+  const { asked } = row
+  const { bbox, polygons, tiles, urls, omitted } = asked.spatial_domain
   return {
     spatial_domain: {
       bbox: bbox ?? [],
       polygons: polygons ?? [],
       tiles: tiles ?? [],
       urls: urls ?? [],
+      ...(omitted ? { omitted } : {}),
     },
-    temporal_domain: config.temporal_domain,
-    fine_tuning_id: config.fine_tuning_id ?? null,
-    generic_processor: config.generic_processor ?? null,
-    maxcc: config.maxcc ?? 100,
+    temporal_domain: asked.temporal_domain,
+    fine_tuning_id: asked.fine_tuning_id ?? null,
+    generic_processor: asked.generic_processor ?? null,
+    maxcc: asked.maxcc ?? 100,
     model_display_name: row.model_display_name,
     description: row.description,
     location: row.location,
@@ -151,10 +295,6 @@ export const inferenceAnswer = (row: InferenceRow) => {
     id: row.id,
     ...stamps(row),
     status: row.status,
-    tasks_count_total: row.tasks_count_total,
-    tasks_count_success: row.tasks_count_success,
-    tasks_count_failed: row.tasks_count_failed,
-    tasks_count_stopped: row.tasks_count_stopped,
-    tasks_count_waiting: row.tasks_count_waiting,
+    ...stepCounts(row),
   }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
+import { MIDDLE } from '../http/limits.ts'
 import { envelope, fail, KEY_USED, paging, type Router, uuidParams } from '../http/routing.ts'
 import type { Store } from '../storage/store.ts'
 import { modelRepository } from './repository.ts'
@@ -24,6 +25,7 @@ export const modelRoutes = (router: Router, db: Db, config: Config, store: Store
     {
       ...{ method: 'post', path, tag, summary: 'Register a model by its metadata' },
       body: modelInput,
+      limits: MIDDLE,
       once: true,
       responses: { 201: 'The model', ...KEY_USED },
     },
@@ -62,6 +64,7 @@ export const modelRoutes = (router: Router, db: Db, config: Config, store: Store
       },
       params: uuidParams,
       body: modelInput,
+      limits: MIDDLE,
       responses: { 201: 'The model', 404: NOT_FOUND },
     },
     async ({ c, user, params, body }) => {

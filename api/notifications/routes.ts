@@ -1,17 +1,17 @@
 import { timingSafeEqual } from 'node:crypto'
-import { streamSSE } from 'hono/streaming'
+import { type SSEStreamingApi, streamSSE } from 'hono/streaming'
 import { z } from 'zod'
-import { INFERENCE_ENDS } from '../../pipelines/status.ts'
 import type { Config } from '../config.ts'
 import { type Db, json } from '../database/database.ts'
 import { inTransaction } from '../http/idempotency.ts'
 import type { InferenceRepository } from '../inference/repository.ts'
-import { inferenceAnswer } from '../inference/schema.ts'
-import type { Listener } from '../database/listener.ts'
 import { notify } from '../database/database.ts'
 import type { Ctx } from '../http/context.ts'
-import { envelope, fail, KEY_USED, paging, type Router, uuid } from '../http/routing.ts'
+import { MIDDLE } from '../http/limits.ts'
+import { inOrder, listAnswer } from '../http/pages.ts'
+import { fail, KEY_USED, paging, type Router, uuid } from '../http/routing.ts'
 import { wireTime } from '../http/time.ts'
+import { type Events, type OpenStreams, type StreamItem, TOO_MANY_STREAMS } from './events.ts'
 import { applyEvent, toldAs } from './report.ts'
 
 const tag = 'Notifications'
@@ -26,73 +26,39 @@ const event = z.looseObject({
 })
 const byEvent = z.object({ event_id: uuid })
 
-export interface StreamItem {
-  readonly seq: string
-  readonly detail_type: string
-  readonly status: string
-  readonly data: unknown
-}
-
-/** Events of one inference after `seq`, then live ones, until it ends or the client goes. */
-export const eventsOf = (deps: { db: Db; inferences: InferenceRepository; listener: Listener }) =>
-  async function* (
-    user: string,
-    id: string,
-    from: string,
-    abort: AbortSignal,
-  ): AsyncGenerator<StreamItem | null> {
-    let seq = from
-    let wake: () => void = () => undefined
-    let pending = true
-    const woken = (payload?: string) => {
-      if (payload !== undefined && payload !== id) return
-      pending = true
-      wake()
-    }
-    const reconnected = () => woken()
-    abort.addEventListener('abort', reconnected)
-    deps.listener.on('geodag_event', woken).on('reconnected', reconnected)
-    try {
-      for (;;) {
-        pending = false
-        const row = await deps.inferences.get(user, id)
-        if (abort.aborted || !row) return
-        const found = await deps.db
-          .selectFrom('notification')
-          .select(['seq', 'detail_type', 'detail'])
-          .where('event_id', '=', id)
-          .where('seq', '>', seq)
-          .orderBy('seq')
-          .execute()
-        for (const item of found) {
-          seq = item.seq
-          const type = item.detail_type ?? ''
-          const data = type === 'Inf:Task:Updated' ? inferenceAnswer(row) : item.detail
-          const told = (item.detail?.status as string | undefined) ?? row.status
-          yield { seq, detail_type: type, status: told, data }
-        }
-        if (INFERENCE_ENDS.includes(row.status) && !pending) return
-        if (pending) continue
-        const timer = await new Promise<NodeJS.Timeout>((done) => {
-          const beat = setTimeout(() => done(beat), 15_000)
-          wake = () => done(beat)
-        })
-        clearTimeout(timer)
-        if (!pending) yield null // nothing new: keeps proxies from closing the stream
-      }
-    } finally {
-      abort.removeEventListener('abort', reconnected)
-      deps.listener.off('geodag_event', woken).off('reconnected', reconnected)
+const tellAll = async (stream: SSEStreamingApi, events: AsyncIterable<StreamItem | null>) => {
+  for await (const item of events) {
+    if (item === null) await stream.write(': still here\n\n')
+    else {
+      const { seq, ...message } = item
+      await stream.writeSSE({ id: seq, data: JSON.stringify(message) })
     }
   }
-export type Events = ReturnType<typeof eventsOf>
+}
+
+const notes = async (db: Db, seqs: string[]) => {
+  const rows = await db.selectFrom('notification').selectAll().where('seq', 'in', seqs).execute()
+  return inOrder(seqs, rows, (row) => row.seq).map(
+    ({ id, detail, source, detail_type, timestamp, event_id }) => ({
+      ...{ id, detail, source, detail_type },
+      timestamp: wireTime(timestamp),
+      event_id,
+    }),
+  )
+}
 
 /** `/v2/notifications` and the event stream. @see contract.md 1.7 */
 export const notificationRoutes = (
   router: Router,
-  deps: { db: Db; config: Config; inferences: InferenceRepository; events: Events },
+  deps: {
+    db: Db
+    config: Config
+    inferences: InferenceRepository
+    events: Events
+    streams: OpenStreams
+  },
 ): void => {
-  const { db, config, inferences } = deps
+  const { db, config, inferences, streams } = deps
   const system = config.DEFAULT_SYSTEM_USER
 
   /** Only the system itself, or one that knows the service's token: users may not forge events. */
@@ -113,6 +79,7 @@ export const notificationRoutes = (
         summary: 'Report an event (services only)',
       },
       body: event,
+      limits: MIDDLE,
       once: true,
       responses: {
         201: 'Noted',
@@ -181,10 +148,10 @@ export const notificationRoutes = (
       responses: { 200: 'Events' },
     },
     async ({ c, user, params, query }) => {
-      const readable = await inferences.get(user, params.event_id)
-      const rows = await db
+      const readable = await inferences.seen(user, params.event_id)
+      const ids = await db
         .selectFrom('notification')
-        .selectAll()
+        .select('seq')
         .where('event_id', '=', params.event_id)
         .$if(!readable, (q) => q.where('created_by', '=', user))
         .$if(query.source !== undefined, (q) => q.where('source', '=', query.source!))
@@ -192,15 +159,9 @@ export const notificationRoutes = (
         .limit(query.limit)
         .offset(query.skip)
         .execute()
-      const results = rows.map(({ id, detail, source, detail_type, timestamp, event_id }) => ({
-        id,
-        detail,
-        source,
-        detail_type,
-        timestamp: wireTime(timestamp),
-        event_id,
-      }))
-      return c.json({ ...envelope(0, results) })
+      const head = (page_count: number) => ({ total_records: 0, page_count })
+      const seqs = ids.map(({ seq }) => seq)
+      return listAnswer(c, head, 'results', seqs, (some) => notes(db, some), 200)
     },
   )
   router.add(
@@ -212,21 +173,23 @@ export const notificationRoutes = (
       contentType: 'text/event-stream',
     },
     async ({ c, user, params }) => {
-      if (!(await inferences.get(user, params.event_id)))
+      if (!(await inferences.seen(user, params.event_id)))
         return fail(404, `Inference with EventId (${params.event_id}) Not Found.`)
       // HEAD reads no body: a stream would wait for ever for its reader.
       if (c.req.method === 'HEAD') return c.body(null, 200, { 'Content-Type': 'text/event-stream' })
       const last = c.req.header('last-event-id') ?? '0'
       const from = /^\d{1,18}$/.test(last) ? last : '0'
+      if (!streams.take(user)) {
+        c.header('Retry-After', '10')
+        return fail(429, TOO_MANY_STREAMS)
+      }
       return streamSSE(c, async (stream) => {
         const abort = new AbortController()
         stream.onAbort(() => abort.abort())
-        for await (const item of deps.events(user, params.event_id, from, abort.signal)) {
-          if (item === null) await stream.write(': still here\n\n')
-          else {
-            const { seq, ...message } = item
-            await stream.writeSSE({ id: seq, data: JSON.stringify(message) })
-          }
+        try {
+          await tellAll(stream, deps.events(user, params.event_id, from, abort.signal))
+        } finally {
+          streams.give(user)
         }
       })
     },

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { HttpError } from '../http/errors.ts'
 import type { InferenceRepository } from '../inference/repository.ts'
 import type { Ctx, Identity, Vars } from '../http/context.ts'
-import type { Events } from './routes.ts'
+import { type Events, type OpenStreams, TOO_MANY_STREAMS } from './events.ts'
 
 const NOT_FOUND = 'Inference with EventId (%) Not Found.'
 
@@ -13,26 +13,36 @@ export const webSocketRoute = (
   api: Hono<Vars>,
   upgrade: UpgradeWebSocket<any>,
   authenticate: (c: Ctx, route: { open?: boolean }) => Promise<Identity>,
-  deps: { inferences: InferenceRepository; events: Events },
+  deps: { inferences: InferenceRepository; events: Events; streams: OpenStreams },
 ): void => {
   api.get(
     '/ws/inference/:id',
     async (c, next) => {
+      c.set('pattern', '/ws/inference/:id')
       const id = c.req.param('id').toLowerCase()
       if (c.req.header('upgrade')?.toLowerCase() !== 'websocket')
         throw new HttpError(426, 'Connect by WebSocket.')
       const identity = await authenticate(c, {})
-      const seen = z.guid().safeParse(id).success && (await deps.inferences.get(identity.email, id))
+      const seen =
+        z.guid().safeParse(id).success && (await deps.inferences.seen(identity.email, id))
       if (!seen) throw new HttpError(404, NOT_FOUND.replace('%', id))
       c.set('identity', identity)
       await next()
     },
     upgrade((c) => {
       const abort = new AbortController()
+      const { email } = c.get('identity')
+      let held = false
+      const end = () => {
+        abort.abort()
+        if (held) deps.streams.give(email)
+        held = false
+      }
       return {
         onOpen: (_event, socket) => {
+          held = deps.streams.take(email)
+          if (!held) return socket.close(1013, TOO_MANY_STREAMS[0]!.msg.slice(0, 120))
           void (async () => {
-            const { email } = c.get('identity')
             const id = c.req.param('id')!.toLowerCase()
             for await (const item of deps.events(email, id, '0', abort.signal)) {
               if (item === null) continue
@@ -42,8 +52,8 @@ export const webSocketRoute = (
             socket.close(1000)
           })().catch(() => socket.close(1011))
         },
-        onClose: () => abort.abort(),
-        onError: () => abort.abort(),
+        onClose: end,
+        onError: end,
       }
     }),
   )

@@ -105,6 +105,8 @@ export const recorder = (
       retryIn?: number
       uncounted?: boolean
       counts?: { failures: number; deaths: number }
+      /** Bytes that the task's outputs take in the store: its owner's quota counts them. */
+      stored?: number
       then?: (trx: Db) => Promise<void>
     } = {},
   ): Promise<WireStep[]> =>
@@ -159,6 +161,12 @@ export const recorder = (
             { message: more.message, task_id: task.task_id },
             system,
           )
+        if (more.stored)
+          await trx
+            .updateTable('inf_inference')
+            .set({ stored_bytes: sql<number>`stored_bytes + ${more.stored}` })
+            .where('id', '=', task.inference_id)
+            .execute()
         if (more.then) await more.then(trx)
         const before = { ...row, steps: row.pipeline_steps }
         const after = { planning: row.planning, status, steps }

@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises'
+import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Client, Directory, File } from '@dagger.io/dagger'
 import { composeTask, engineIsGone, type StepEnd } from '../../pipelines/compose.ts'
@@ -73,17 +73,21 @@ const environment = (
   }
 }
 
-/** Puts what a task made into the object store. */
+/** Puts what a task made into the object store. @returns its bytes */
 const upload = async (
   store: Store,
   made: Directory,
   prefix: string,
   scratch: string,
-): Promise<void> => {
+): Promise<number> => {
   const folder = join(scratch, 'made')
   await made.withoutFile('valid.tif').export(folder, { wipe: true })
-  for (const name of await readdir(folder))
+  let bytes = 0
+  for (const name of await readdir(folder)) {
     await store.putFile(`${prefix}/${name}`, join(folder, name))
+    bytes += (await stat(join(folder, name))).size
+  }
+  return bytes
 }
 
 /** What of a finished step's report clients can read on the step. */
@@ -174,15 +178,13 @@ class Try {
     }
     if (status === 'FINISHED') return
     await this.keepLog(process_id, end, 0)
-    if (step.step_number === this.planned.task.steps.length - 1)
-      await upload(this.deps.store, end.made, this.prefix, this.scratch)
+    const last = step.step_number === this.planned.task.steps.length - 1
+    const stored = last ? await upload(this.deps.store, end.made, this.prefix, this.scratch) : 0
     const layers = (report.details.predicted_layers ?? []) as unknown[]
-    await this.deps.recorder.finished(
-      this.row,
-      step.step_number,
-      kept(report),
-      layers.length ? { layers: { predicted_layers: layers, bboxes: this.boxes } } : {},
-    )
+    await this.deps.recorder.finished(this.row, step.step_number, kept(report), {
+      stored,
+      ...(layers.length ? { layers: { predicted_layers: layers, bboxes: this.boxes } } : {}),
+    })
     await this.log.forget(process_id)
   }
 

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { StoreError, told } from './errors.ts'
 import { ownerTag, sweep } from './owner.ts'
@@ -109,6 +109,25 @@ export class FolderStore implements Store {
   }
   async removeBelow(prefix: string): Promise<void> {
     await told(prefix, () => rm(this.path(prefix), { recursive: true, force: true }), true)
+  }
+
+  async folders(prefix: string): Promise<string[]> {
+    const entries = await readdir(this.path(prefix), { withFileTypes: true }).catch(() => [])
+    return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)
+  }
+  async usage(prefix: string): Promise<{ objects: number; bytes: number }> {
+    const options = { recursive: true, withFileTypes: true } as const
+    const entries = await readdir(this.path(prefix), options).catch(() => [])
+    const files = entries.filter((entry) => entry.isFile())
+    const sizes = await Promise.all(
+      files.map((file) =>
+        stat(join(file.parentPath, file.name)).then(
+          ({ size }) => size,
+          () => 0,
+        ),
+      ),
+    )
+    return { objects: files.length, bytes: sizes.reduce((sum, size) => sum + size, 0) }
   }
 
   owns(url: string): boolean {

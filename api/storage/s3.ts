@@ -109,6 +109,35 @@ export class S3Store implements Store {
     }
   }
 
+  private async *listed(prefix: string, Delimiter?: string) {
+    let ContinuationToken: string | undefined
+    do {
+      const input = {
+        Bucket: this.bucket,
+        Prefix: `${prefix}/`,
+        ...(Delimiter ? { Delimiter } : {}),
+        ...(ContinuationToken ? { ContinuationToken } : {}),
+      }
+      const page = await told(prefix, () => this.client.send(new ListObjectsV2Command(input)))
+      yield page
+      ContinuationToken = page.NextContinuationToken
+    } while (ContinuationToken)
+  }
+  async folders(prefix: string): Promise<string[]> {
+    const names: string[] = []
+    for await (const { CommonPrefixes = [] } of this.listed(prefix, '/'))
+      names.push(...CommonPrefixes.map((one) => one.Prefix!.split('/').at(-2)!))
+    return names
+  }
+  async usage(prefix: string): Promise<{ objects: number; bytes: number }> {
+    let [objects, bytes] = [0, 0]
+    for await (const { Contents = [] } of this.listed(prefix)) {
+      objects += Contents.length
+      bytes += Contents.reduce((sum, { Size = 0 }) => sum + Size, 0)
+    }
+    return { objects, bytes }
+  }
+
   owns(url: string): boolean {
     return isBelow(url, this.origin)
   }

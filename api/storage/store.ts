@@ -17,6 +17,10 @@ export interface Store {
   owns(url: string): boolean
   /** Writes what a signed URL of this store's own stands for to a file. @throws NotServed */
   download(url: string, path: string): Promise<void>
+  /** Names directly below `prefix/` that have objects below them. */
+  folders(prefix: string): Promise<string[]>
+  /** Objects below `prefix/` and their bytes; what is still being written is not there. */
+  usage(prefix: string): Promise<{ objects: number; bytes: number }>
   /** Removes every object below `prefix/`. */
   removeBelow(prefix: string): Promise<void>
   /** Removes what a writer that was killed left unfinished. */

@@ -35,14 +35,18 @@ export const taskRoutes = (
   const find = async (user: string, task_id: string) => {
     const task = await db
       .selectFrom('inf_task')
-      .selectAll()
+      .select(['task_id', 'inference_id', 'status', 'pipeline_steps'])
       .where('task_id', '=', task_id)
       .executeTakeFirst()
-    return task && (await inferences.get(user, task.inference_id)) ? task : undefined
+    return task && (await inferences.seen(user, task.inference_id)) ? task : undefined
   }
 
   /** Beyond the archive: a URL of each artifact by its key, so that a picture needs no download of all. */
-  const assetsOf = async ({ inference_id, task_id, pipeline_steps }: TaskRow) => {
+  const assetsOf = async ({
+    inference_id,
+    task_id,
+    pipeline_steps,
+  }: Pick<TaskRow, 'inference_id' | 'task_id' | 'pipeline_steps'>) => {
     const made = Object.assign({}, ...pipeline_steps.map((step) => step.artifacts ?? {}))
     const signed = Object.entries(made as Record<string, string>).map(async ([key, file]) => {
       const href = await store.signGet(`${inference_id}/${task_id}/${file}`, LIFETIME.output)

@@ -6,6 +6,7 @@ import { filled, findTune, prepare } from '../inference/create.ts'
 import { inferenceRepository } from '../inference/repository.ts'
 import {
   inferenceAnswer,
+  inferenceLimits,
   type InferenceInput,
   tidyInference,
   tryOutInput,
@@ -91,6 +92,7 @@ export const tuneRoutes = (router: Router, { db, config }: { db: Db; config: Con
       params,
       body: tryOutInput,
       tidy: tidyInference,
+      limits: inferenceLimits,
       once: true,
       responses: {
         200: 'The inference',

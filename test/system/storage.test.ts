@@ -18,7 +18,7 @@ const folderStore = async () => {
   const app = new Hono()
   let url = ''
   const store = new FolderStore(join(folder, 'objects'), 'k'.repeat(64), () => url)
-  fileRoutes(app, store)
+  fileRoutes(app, store, readConfig({ DATA_FOLDER: folder }))
   const server = await new Promise<ReturnType<typeof serve>>((listening) => {
     const started = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, () =>
       listening(started),

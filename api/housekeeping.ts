@@ -1,0 +1,31 @@
+import type { Config } from './config.ts'
+import type { Db } from './database/database.ts'
+import { recountOpen } from './inference/counts.ts'
+import { expireUploads } from './quota/uploads.ts'
+import type { Store } from './storage/store.ts'
+
+const EVERY_MS = 10 * 60_000
+
+/** What the API does now and then, in each of its processes: it does no harm twice. */
+const tidy = async (db: Db, store: Store, config: Config): Promise<void> => {
+  for (const day of await expireUploads(store, config.UPLOAD_DAYS))
+    console.log(`geodag: uploads of ${day} are over and were removed`)
+  for (const id of await recountOpen(db, config.DEFAULT_SYSTEM_USER))
+    console.error(`geodag: the counts of inference ${id} were wrong and were put right`)
+}
+
+/** Starts it; at once, then every ten minutes. @returns what ends it */
+export const startHousekeeping = (db: Db, store: Store, config: Config): (() => Promise<void>) => {
+  let working: Promise<void> = Promise.resolve()
+  const run = () => {
+    working = tidy(db, store, config).catch((error) =>
+      console.error('geodag: housekeeping', String((error as Error).message).slice(0, 200)),
+    )
+  }
+  run()
+  const timer = setInterval(run, EVERY_MS)
+  return async () => {
+    clearInterval(timer)
+    await working
+  }
+}
