@@ -7,6 +7,7 @@ import { HttpError, problemsOf } from '../http/errors.ts'
 import { parseJson } from '../http/json.ts'
 import type { Ctx } from '../http/context.ts'
 import { envelope, fail, KEY_USED, paging, type Router, uuidParams } from '../http/routing.ts'
+import { checkStored } from '../quota/runs.ts'
 import { LIFETIME, type Store } from '../storage/store.ts'
 import { stamps } from '../http/time.ts'
 import { checkScript, scriptName } from './check.ts'
@@ -101,6 +102,7 @@ export const processorRoutes = (
       const name = scriptName(file.name)
       const bytes = Buffer.from(await file.arrayBuffer())
       const script = checkScript(bytes)
+      await checkStored(db, config, user)
       const id = crypto.randomUUID()
       const file_path = `${id}/${name}`
       let status = 'FINISHED'
@@ -117,6 +119,7 @@ export const processorRoutes = (
           description: meta.description ?? null,
           processor_parameters: json(meta.processor_parameters),
           processor_file_path: file_path,
+          stored_bytes: script.length,
           status,
           created_by: user,
           updated_by: user,

@@ -105,6 +105,10 @@ export const fileRoutes = (app: Hono<any>, store: FolderStore, config: Config): 
     if (key === undefined) return refused(c)
     const owner = dirname(key)
     let [bytes, looked, room] = [0, 0, await roomFor(store, config, key)]
+    // What the sender says of its size is believed while it refuses: then no byte need be read.
+    const length = Number(c.req.header('content-length') ?? 0)
+    if (length > LARGEST_UPLOAD) return c.json({ detail: 'Larger than 5 GiB.' }, 413)
+    if (length > room) throw uploadsFull(config)
     const write = async (part: string) => {
       const body = c.req.raw.body
         ? Readable.fromWeb(c.req.raw.body as never)
