@@ -33,7 +33,7 @@ export const engineIsGone = async (dag: Client, message: string): Promise<boolea
 }
 
 /** What an exec that a step stands on says on stderr before it fails: `code: message`. */
-const NAMED = /^(model\.[a-z_]+): (.+)$/m
+const NAMED = /^((?:model|source)\.[a-z_]+): (.+)$/m
 
 /** A step's result, and whether the step itself left one: then it left a log too. */
 interface Ended {

@@ -16,5 +16,11 @@ export const ARTIFACTS = {
 
 /** Files that a user's script left beside its raster have keys of their own, `processor/<file name>`. */
 export type ArtifactKey = keyof typeof ARTIFACTS | `processor/${string}`
+/**
+ * Where a task has several modalities: the file of each, the first one included.
+ *
+ * The plain keys name the first modality's files, so that a step of one input needs no change.
+ */
+export type ModalityKey = `${'original' | 'imputed'}_input_image:${string}`
 /** Artifact key to file name, inside the task's folder. */
-export type Artifacts = Readonly<Partial<Record<ArtifactKey, string>>>
+export type Artifacts = Readonly<Partial<Record<ArtifactKey | ModalityKey, string>>>

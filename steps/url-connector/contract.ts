@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { modelBands } from '../bands.ts'
 import { defineContract } from '../contract.ts'
-import { PlanError } from '../errors.ts'
-import type { PlanContext } from '../plan-context.ts'
+import { scenesByModality } from '../modality.ts'
+import type { InputSpec, PlanContext, Scene } from '../plan-context.ts'
 
 const band = z.object({
   index: z.number().int().min(0).describe('Position in the file, counted from 0'),
@@ -15,16 +15,86 @@ const band = z.object({
   offset: z.number().default(0).describe('Added after the scaling factor'),
 })
 
-const sceneOf = ({ source }: PlanContext) => {
-  const [scene, ...more] = source.kind === 'scene' ? source.scenes : []
-  if (scene && more.length === 0) return scene
-  throw new PlanError(
-    'request.modalities',
-    'spatial_domain.urls: a model of several modalities cannot be run yet; give one URL an item',
+/** What one scene is read from and what is read of it. */
+const scene = {
+  url: z
+    .url({ protocol: /^(https?|s3)$/ })
+    .optional()
+    .describe('URL of a GeoTIFF or a zip of one; s3 where the operator has given access'),
+  file: z.string().optional().describe('Name of a file among the inputs, instead of a URL'),
+  bands: z.array(band).default([]).describe('Empty: every band, unscaled'),
+  radiometry: z
+    .enum(['stored', 'scaled'])
+    .default('stored')
+    .describe("scaled: the file's own scale and offset tags are applied before the spec's"),
+}
+const modality = z
+  .strictObject({ name: z.string().regex(/^[A-Za-z0-9_-]{1,40}$/), ...scene })
+  .refine((p) => (p.url === undefined) !== (p.file === undefined), 'give either url or file')
+
+/** Bytes of one download, or of a zip unpacked. */
+export const MAX_BYTES = 4_000_000_000
+
+const parameters = z
+  .strictObject({
+    ...scene,
+    member: z.string().optional().describe('Name of the scene in a zip of several'),
+    zip_key: z.string().optional().describe('Tasks of one key share the download of their zip'),
+    modalities: z.array(modality).min(2).max(8).optional().describe('Instead of one url or file'),
+    layer: z
+      .boolean()
+      .default(false)
+      .describe('GeoPackage, NetCDF and zipped Shapefiles are delivered as they are'),
+    date: z.iso.date().nullable().default(null).describe('Acquisition date, UTC'),
+    require_crs: z.boolean().default(false),
+    max_bytes: z.number().int().positive().default(MAX_BYTES),
+    allow_private_hosts: z.boolean().default(false).describe('Only for tests and closed networks'),
+  })
+  .refine(
+    (p) => [p.url, p.file, p.modalities].filter((given) => given !== undefined).length === 1,
+    'give one of url, file and modalities',
   )
+export type UrlConnectorParameters = z.output<typeof parameters>
+
+const bandsOf = (spec: InputSpec, inference: unknown) => ({
+  bands: modelBands(spec, inference).map(({ index, band_name, scaling_factor, offset }) => ({
+    ...{ index, band_name, scaling_factor },
+    ...(offset === undefined ? {} : { offset }),
+  })),
+  ...(spec.radiometry === undefined ? {} : { radiometry: spec.radiometry }),
+})
+
+const fromScene = ({ url, file }: Scene) => (url === undefined ? { file } : { url })
+
+/** Only published: no model and no script reads it, so that it may be no raster at all. */
+const isLayer = ({ inference, options }: PlanContext): boolean => !inference && !options.processor
+
+const plan = (context: PlanContext) => {
+  const { source, inference, input_spec, inference_id, options, date } = context
+  const scenes = source.kind === 'scene' ? source.scenes : []
+  // A model that only publishes need not say what its bands are.
+  const specs = input_spec.length === 0 && isLayer(context) ? [{ bands: [] }] : input_spec
+  const found = scenesByModality(specs, scenes)
+  const [first] = found
+  const { member } = first!.scene
+  return {
+    ...(found.length > 1
+      ? {
+          modalities: found.map(({ name, spec, scene }) => ({
+            ...{ name, ...fromScene(scene) },
+            ...bandsOf(spec, inference),
+          })),
+        }
+      : { ...fromScene(first!.scene), ...bandsOf(first!.spec, inference) }),
+    ...(member === undefined ? {} : { member, zip_key: inference_id }),
+    ...(isLayer(context) ? { layer: true } : {}),
+    date,
+    require_crs: options.geoserverUrl !== undefined,
+    allow_private_hosts: options.allowPrivateHosts ?? false,
+  }
 }
 
-/** What a plan may ask of the step: one scene, its bands and their scale. */
+/** What a plan may ask of the step: one scene a modality, their bands and their scale. */
 export const contract = defineContract({
   name: 'url-connector',
   stage: 'input',
@@ -32,42 +102,6 @@ export const contract = defineContract({
   sources: ['scene'],
   consumes: [],
   produces: ['original_input_image', 'imputed_input_image'],
-  parameters: z
-    .strictObject({
-      url: z
-        .url({ protocol: /^https?$/ })
-        .optional()
-        .describe('URL of a GeoTIFF or a zip of one'),
-      file: z.string().optional().describe('Name of a file among the inputs, instead of a URL'),
-      date: z.iso.date().nullable().default(null).describe('Acquisition date, UTC'),
-      bands: z.array(band).default([]).describe('Empty: every band, unscaled'),
-      radiometry: z
-        .enum(['stored', 'scaled'])
-        .default('stored')
-        .describe("scaled: the file's own scale and offset tags are applied before the spec's"),
-      require_crs: z.boolean().default(false),
-      max_bytes: z.number().int().positive().default(4_000_000_000),
-      allow_private_hosts: z
-        .boolean()
-        .default(false)
-        .describe('Only for tests and closed networks'),
-    })
-    .refine((p) => (p.url === undefined) !== (p.file === undefined), 'give either url or file'),
-  plan: (context) => {
-    const { url, file } = sceneOf(context)
-    const spec = context.input_spec[0]!
-    return {
-      ...(url === undefined ? { file } : { url }),
-      date: context.date,
-      bands: modelBands(spec, context.inference).map(
-        ({ index, band_name, scaling_factor, offset }) => ({
-          ...{ index, band_name, scaling_factor },
-          ...(offset === undefined ? {} : { offset }),
-        }),
-      ),
-      ...(spec.radiometry === undefined ? {} : { radiometry: spec.radiometry }),
-      require_crs: context.options.geoserverUrl !== undefined,
-      allow_private_hosts: context.options.allowPrivateHosts ?? false,
-    }
-  },
+  parameters,
+  plan,
 })

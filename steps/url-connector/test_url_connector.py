@@ -1,13 +1,11 @@
 """Odd and hostile scenes: each is read rightly, or refused by a code, the file named, and no stack trace."""
 
 import gzip
-import io
 import os
 import struct
 import subprocess
 import sys
 import warnings
-import zipfile
 
 import numpy
 import pytest
@@ -298,78 +296,7 @@ def test_the_median_of_floats_below_and_above_zero_is_exact(room, count):
     assert made[0, 399, 399] == numpy.median(scene[0].flat[:count])
 
 
-# Zips
-
-def zipped(room, entries: dict, name: str = "scene.zip") -> None:
-    with zipfile.ZipFile(room.inputs / name, "w", zipfile.ZIP_DEFLATED) as archive:
-        for entry, content in entries.items():
-            archive.writestr(entry, content)
-
-
-@pytest.fixture
-def tif(room) -> bytes:
-    path = room.tif("one.tif", ramp())
-    return path.read_bytes()
-
-
-def test_a_zip_with_folders_and_what_macos_adds(room, tif):
-    zipped(room, {"a/b/": b"", "a/b/scene ä.TIFF": tif, "a/readme.txt": b"x", "__MACOSX/a/b/._scene ä.TIFF": b"\0" * 9})
-    assert numpy.array_equal(room.fetch("scene.zip").pixels("imputed_input_image"), ramp().astype("float32"))
-
-
-def test_a_name_that_climbs_out_of_the_zip_writes_nothing_there(room, tif):
-    zipped(room, {"../../../evil.tif": tif})
-    assert room.fetch("scene.zip").result["artifacts"]["original_input_image"] == "2024-08-12_scene.tif"
-    assert not list(room.folder.parent.rglob("evil.tif"))
-
-
-@pytest.mark.parametrize(
-    "entries, code",
-    [
-        ({"a.tif": b"II*\0", "b.tif": b"II*\0"}, "source.zip_many"),
-        ({"a.txt": b"x"}, "source.zip_empty"),
-        ({}, "source.zip_empty"),
-        ({"a.tif": b"<html>"}, "source.not_raster"),
-        ({"a.tif": b"PK\x03\x04"}, "source.not_raster"),
-        ({"a.tif": b"\0" * 3_000_000}, "source.zip_bomb"),
-        ({f"{i}.txt": b"" for i in range(1001)}, "source.zip_bomb"),
-        ({"x" * 60000 + str(i): b"" for i in range(20)}, "source.zip_bomb"),
-    ],
-)
-def test_zips_that_are_refused(room, entries, code):
-    zipped(room, entries)
-    refused(room.fetch("scene.zip"), code)
-
-
-def patched(content: bytes, at_local: int, at_list: int, value: bytes) -> bytes:
-    """The zip of one entry with the same field changed in both its headers."""
-    data, listed = bytearray(content), content.rindex(b"PK\x01\x02")
-    data[at_local : at_local + len(value)] = value
-    data[listed + at_list : listed + at_list + len(value)] = value
-    return bytes(data)
-
-
-def test_zips_that_lie(room, tif):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a.tif", tif)
-    good = buffer.getvalue()
-    lies = {
-        "source.zip_encrypted": [patched(good, 6, 8, b"\1")],
-        "source.bad_zip": [
-            patched(good, 22, 24, struct.pack("<I", len(tif) - 50)),  # sizes
-            patched(good, 22, 24, struct.pack("<I", len(tif) + 50)),
-            patched(good, 18, 20, struct.pack("<I", 20)),
-            patched(good, 14, 16, b"abcd"),  # checksum
-            patched(good, 8, 10, b"\x63\0"),  # method
-            good[:-30], good[: len(good) // 2], b"PK\x03\x04",
-        ],
-    }
-    for code, contents in lies.items():
-        for content in contents:
-            (room.inputs / "scene.zip").write_bytes(content)
-            refused(room.fetch("scene.zip"), code)
-
+# Radiometry and fill
 
 @pytest.mark.parametrize(
     "mode, more, wanted",

@@ -16,6 +16,7 @@ OTHERS = (
     (b"\xff\x4f\xff\x51", "JPEG 2000", "convert it with gdal_translate -of COG"),
     (b"\x89PNG", "PNG", "give the raster with its values, not a picture of it"),
     (b"\xff\xd8\xff", "JPEG", "give the raster with its values, not a picture of it"),
+    (b"SQLite format 3\0", "a GeoPackage", "publish it with the add-layer model, or give a raster"),
     (b"%PDF", "PDF", "give the raster itself"),
 )
 # What a server says instead of the file is most often a page, an XML error of an object store, or JSON.
