@@ -7,6 +7,7 @@ import { bodyLimit } from 'hono/body-limit'
 import { sql } from 'kysely'
 import { gate } from './auth/gate.ts'
 import { keyRoutes } from './auth/routes.ts'
+import type { PlannerCatalogue } from '../pipelines/planner.ts'
 import type { Config } from './config.ts'
 import { dataRoutes } from './data/routes.ts'
 import { type Db, isPassing } from './database/database.ts'
@@ -39,6 +40,7 @@ export interface AppDeps {
   readonly config: Config
   readonly db: Db
   readonly store: Store
+  readonly catalogue: PlannerCatalogue
   readonly listener: Listener
   readonly publicUrl: () => string
 }

@@ -57,6 +57,8 @@ const environment = z.object({
   UPLOAD_DAYS: count(2),
   /** Scenes that one inference may name by URL */
   MAX_SCENES: count(10_000).pipe(z.number().max(50_000)),
+  /** Tasks of one inference: scenes by URL, or tiles and days of its places */
+  MAX_TASKS: count(10_000),
   MAX_INFERENCE_AREA_SQ_KM: z.coerce.number().positive().optional(),
   GEOSERVER_URL: z.url().optional(),
   GEOSERVER_USERNAME: z.string().default('admin'),

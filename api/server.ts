@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { serve, type ServerType } from '@hono/node-server'
+import { cataloguesOf } from '../pipelines/catalogues.ts'
 import { createApp } from './app.ts'
 import type { Config } from './config.ts'
 import { type Db, migrate, openDatabase, persist } from './database/database.ts'
@@ -50,17 +51,27 @@ export const start = async (config: Config, roles: Roles): Promise<Started> => {
     ? new S3Store(config)
     : new FolderStore(join(config.dataFolder, 'objects'), config.signingKey, () => publicUrl)
 
+  const catalogue = cataloguesOf({
+    ...config.catalogue,
+    allowPrivateHosts: config.ALLOW_PRIVATE_HOSTS,
+    mostTasks: config.MAX_TASKS,
+  })
   let server: ServerType | undefined
   const endHousekeeping = roles.api ? startHousekeeping(db, store, config) : undefined
   if (roles.api) {
-    const app = createApp({ config, db, store, listener, publicUrl: () => publicUrl })
+    const app = createApp({
+      ...{ config, db, store, listener, catalogue },
+      publicUrl: () => publicUrl,
+    })
     server = await listen(app, config)
     const address = server.address()
     if (!config.PUBLIC_URL && typeof address === 'object' && address)
       publicUrl = `http://127.0.0.1:${address.port}`
   }
   const name = `${hostname()}-${process.pid}`
-  const runner = roles.runner ? new Runner({ db, config, store }, listener, name) : undefined
+  const runner = roles.runner
+    ? new Runner({ db, config, store, catalogue }, listener, name)
+    : undefined
   runner?.start()
 
   const close = async (graceSeconds = 20): Promise<void> => {

@@ -1,16 +1,18 @@
 import type { Client, Directory, File, Secret, Service } from '@dagger.io/dagger'
-import { parse } from 'yaml'
 import { z } from 'zod'
 import { contracts, type StepName } from '../steps/contracts.ts'
 import { decodeScript, scriptName } from '../steps/generic-python-processor/script.ts'
 import { registry } from '../steps/registry.ts'
 import { weightsOf } from '../steps/weights.ts'
+import type { Catalogues } from './catalogues.ts'
 import { compose } from './compose.ts'
 import { invalid, PlanError } from './errors.ts'
 import { summarize } from './manifest.ts'
 import { type ModelMetadata, parseModel } from './model.ts'
-import { type Plan, planInference, type Processor } from './plan.ts'
-import { type InferenceRequest, inferenceRequest } from './request.ts'
+import { moduleCatalogue } from './module-catalogue.ts'
+import type { Processor } from './plan.ts'
+import { missingText, type Planned, planRequest } from './planner.ts'
+import { readRequest } from './module-request.ts'
 
 type Maybe<T> = { readonly [K in keyof T]?: T[K] | undefined }
 
@@ -23,6 +25,16 @@ export type InferenceArguments = Maybe<{
   scene: File
   inputs: Directory
   datetime: string
+  bbox: string
+  polygon: File
+  tile: string
+  maxcc: number
+  minCoverage: string
+  onePer: string
+  clip: boolean
+  catalogues: File
+  credentials: Secret
+  allowPrivateHosts: boolean
   processor: File
   processorParameters: string
   processorLimits: string
@@ -58,36 +70,6 @@ export const readModel = async (
       `no model ${args.model ?? 'was named'}: use --model with one of ${shipped.join(', ')}, or --model-file`,
     )
   return parseModel(await assets.file(`models/${args.model}.yaml`).contents(), `${args.model}.yaml`)
-}
-
-/** Fields of the wire's body: on the command line a misspelt one must not be a field left out. */
-const KNOWN = new Set([
-  ...Object.keys(inferenceRequest.shape),
-  ...['model_id', 'fine_tuning_id', 'generic_processor_id', 'maxcc', 'name', 'demo'],
-  ...['pipeline_steps', 'data_connector_config', 'geoserver_layers', 'inference_output'],
-  'inferencing',
-])
-
-const readRequest = async (args: InferenceArguments): Promise<InferenceRequest> => {
-  const name = args.request ? await args.request.name() : 'request'
-  let document: unknown = {}
-  try {
-    if (args.request) document = parse(await args.request.contents())
-  } catch (error) {
-    throw invalid('request.invalid', name, (error as Error).message)
-  }
-  const parsed = inferenceRequest.safeParse(document)
-  if (!parsed.success) throw invalid('request.invalid', name, parsed.error)
-  const strange = Object.keys(parsed.data).find((key) => !KNOWN.has(key))
-  if (strange)
-    throw new PlanError(
-      'request.invalid',
-      `${name}: ${strange}: no such field; use one of ${[...KNOWN].join(', ')}`,
-    )
-  if (args.datetime === undefined) return parsed.data
-  if (!z.iso.date().safeParse(args.datetime).success)
-    throw new PlanError('request.invalid', `datetime: ${args.datetime} is not YYYY-MM-DD`)
-  return { ...parsed.data, temporal_domain: [args.datetime] }
 }
 
 /** A file's bytes: the engine gives text alone, in which a byte that is not UTF-8 is lost. */
@@ -161,7 +143,7 @@ const planOf = async (
   dag: Client,
   assets: Directory,
   args: InferenceArguments,
-): Promise<{ plan: Plan; inputs: Directory }> => {
+): Promise<{ planned: Planned; inputs: Directory; catalogue: Catalogues }> => {
   const request = await readRequest(args)
   const model = await readModel(dag, assets, {
     ...args,
@@ -173,17 +155,19 @@ const planOf = async (
   // A scene given by name is run whatever its ending: the step says what is wrong with it.
   const named = args.scene ? [await args.scene.name()] : []
   const processor = await readProcessor(dag, args)
-  const plan = planInference(request, model, {
+  const catalogue = await moduleCatalogue(args)
+  const planned = await planRequest(request, model, catalogue, {
     files: args.inputs ? [...new Set([...files, ...named])] : named,
+    ...(args.allowPrivateHosts ? { allowPrivateHosts: true } : {}),
     ...(processor ? { processor } : {}),
     ...geoserverUrlOf(args),
     ...(args.inferenceId ? { inferenceId: args.inferenceId } : {}),
   })
-  for (const task of plan.tasks)
+  for (const task of planned.plan.tasks)
     for (const file of task.files)
       if (![...files, ...named].includes(file))
         throw new PlanError('source.not_found', `${file} is not among the inputs`)
-  return { plan, inputs }
+  return { planned, inputs, catalogue }
 }
 
 /** What would run, as JSON; the script's text is left out. */
@@ -192,8 +176,10 @@ export const planText = async (
   assets: Directory,
   args: InferenceArguments,
 ): Promise<string> => {
-  const { plan } = await planOf(dag, assets, args)
-  return JSON.stringify(plan, (key, value) => (key === 'script' ? undefined : value), 2)
+  const { planned } = await planOf(dag, assets, args)
+  const { plan, missing, warnings, estimate } = planned
+  const shown = estimate ? { ...plan, missing, warnings, totals: estimate.totals } : plan
+  return JSON.stringify(shown, (key, value) => (key === 'script' ? undefined : value), 2)
 }
 
 /** Plans and runs; throws only for a wrong request. */
@@ -202,8 +188,10 @@ export const composeInference = async (
   assets: Directory,
   args: InferenceArguments,
 ): Promise<{ outputs: Directory; summary: string }> => {
-  const { plan, inputs } = await planOf(dag, assets, args)
-  const secrets: Record<string, Secret> = {}
+  const { planned, inputs, catalogue } = await planOf(dag, assets, args)
+  const { plan, missing } = planned
+  const access = await catalogue.access(plan.tasks)
+  const secrets: Record<string, Secret> = access ? { access: dag.setSecret('access', access) } : {}
   if (args.geoserverUsername) secrets.geoserverUsername = args.geoserverUsername
   if (args.geoserverPassword) secrets.geoserverPassword = args.geoserverPassword
   const env = {
@@ -214,7 +202,8 @@ export const composeInference = async (
     ...(args.geoserver ? { services: { geoserver: args.geoserver } } : {}),
   }
   const { outputs, manifest } = await compose(env, plan, inputs)
-  return { outputs, summary: summarize(manifest) }
+  const gaps = missing.map((gap) => `no data  ${missingText(gap)}`)
+  return { outputs, summary: [summarize(manifest), ...gaps].join('\n') }
 }
 
 /** One step on its own; its failure fails the call. @throws Error with the step's code */

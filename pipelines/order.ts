@@ -22,7 +22,8 @@ const isLater = (process_id: string, stage: Stage): boolean => {
 const inputFor = (process_id: string, kind: Source['kind']): string => {
   const own = stepNamed(process_id)
   if (!own || contractOf(own).stage !== 'input') return process_id
-  if (contractOf(own).sources?.includes(kind)) return process_id
+  // Of a scene that is given, clients expect the connector's own name, whatever the model lists.
+  if (contractOf(own).sources?.includes(kind)) return kind === 'scene' ? own : process_id
   return stepNames.find((name) => contractOf(name).sources?.includes(kind)) ?? process_id
 }
 

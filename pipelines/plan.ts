@@ -11,7 +11,7 @@ import { invalid } from './errors.ts'
 import type { ModelMetadata } from './model.ts'
 import { checkOrder, orderOf } from './order.ts'
 import type { InferenceRequest } from './request.ts'
-import { labelOf, type PlannedSource, scenesOf } from './scenes.ts'
+import { isByPlace, labelOf, type PlannedSource, scenesOf } from './scenes.ts'
 
 export type { Processor }
 
@@ -83,11 +83,16 @@ const planStep = (process_id: StepName, step_number: number, context: PlanContex
 const filesOf = (source: Source): string[] =>
   source.kind === 'scene' ? source.scenes.flatMap(({ file }) => (file ? [file] : [])) : []
 
+/** Bands of a catalogue task lie in the file in the order of the spec, whatever their index says. */
+const inFileOrder = (specs: PlanRequest['input_spec']): PlanRequest['input_spec'] =>
+  specs.map((spec) => ({ ...spec, bands: spec.bands.map((band, index) => ({ ...band, index })) }))
+
 /** One task a source, in the order given; every step's parameters already passed its contract. */
 export const planTasks = (
   shared: PlanRequest,
   model: ModelMetadata,
   sources: readonly PlannedSource[],
+  first = 0,
 ): PlannedTask[] => {
   const orders = new Map<Source['kind'], StepName[]>()
   const orderFor = (kind: Source['kind']): StepName[] => {
@@ -99,8 +104,9 @@ export const planTasks = (
     return order
   }
   return sources.map(({ source, date }, n): PlannedTask => {
-    const task_id = `${shared.inference_id}-task_${n}`
-    const context: PlanContext = { ...shared, task_id, source, date }
+    const input_spec = source.kind === 'items' ? inFileOrder(shared.input_spec) : shared.input_spec
+    const task_id = `${shared.inference_id}-task_${first + n}`
+    const context: PlanContext = { ...shared, input_spec, task_id, source, date }
     return {
       task_id,
       source: labelOf(source),
@@ -111,17 +117,28 @@ export const planTasks = (
   })
 }
 
+/** What a plan is made from: all that the tasks share, and a source for each. */
+export const sourcesOf = (
+  request: InferenceRequest,
+  model: ModelMetadata,
+  options: PlanInferenceOptions,
+): { shared: PlanRequest; sources: readonly PlannedSource[] } => {
+  const { inferenceId, files = [], found = [], ...own } = options
+  const inference_id =
+    inferenceId ?? inferenceIdOf(request, model, files, options.processor ?? null)
+  return {
+    shared: planRequestOf(request, model, inference_id, own),
+    sources: [...scenesOf(request, files, isByPlace(request)), ...found],
+  }
+}
+
 /** (request, model) to tasks and steps; throws a PlanError for a request that cannot be planned. */
 export const planInference = (
   request: InferenceRequest,
   model: ModelMetadata,
   options: PlanInferenceOptions = {},
 ): Plan => {
-  const { inferenceId, files = [], found = [], ...shared } = options
-  const inference_id =
-    inferenceId ?? inferenceIdOf(request, model, files, options.processor ?? null)
-  const planned = planRequestOf(request, model, inference_id, shared)
-  const sources = [...scenesOf(request, files, found.length > 0), ...found]
-  const tasks = planTasks(planned, model, sources)
-  return { inference_id, model: model.display_name, tasks }
+  const { shared, sources } = sourcesOf(request, model, options)
+  const tasks = planTasks(shared, model, sources)
+  return { inference_id: shared.inference_id, model: model.display_name, tasks }
 }

@@ -1,10 +1,19 @@
 import { z } from 'zod'
 
-const bbox = z
-  .tuple([z.number(), z.number(), z.number(), z.number()])
-  .refine(([w, s, e, n]) => w < e && s < n && w >= -180 && e <= 180 && s >= -90 && n <= 90, {
-    message: 'must be [west, south, east, north] in degrees, west < east, south < north',
-  })
+/** Degrees, south below north; west above east only where it crosses 180 degrees (RFC 7946 5.2). */
+export const isBox = ([w, s, e, n]: readonly [number, number, number, number]): boolean =>
+  s < n &&
+  Math.abs(w) <= 180 &&
+  Math.abs(e) <= 180 &&
+  s >= -90 &&
+  n <= 90 &&
+  (w < e || e + 360 - w < 180) &&
+  w !== e
+
+const bbox = z.tuple([z.number(), z.number(), z.number(), z.number()]).refine(isBox, {
+  message:
+    'must be [west, south, east, north] in degrees, south < north, west < east or across 180 degrees',
+})
 
 /** A switch as old clients write it: `true`, `"True"`, `"true"`; null and absent are off. */
 export const flag = z
@@ -74,6 +83,24 @@ export const inferenceRequest = z.looseObject({
   model_input_data_spec: z.array(inputSpec).nullish(),
   geoserver_push: z.array(pushEntry).nullish(),
   post_processing: postProcessing.nullish(),
+  /** Most cloud of a day, percent of the place; 0 is no limit */
+  maxcc: numeric
+    .pipe(z.number().min(0).max(100))
+    .nullish()
+    .transform((value) => value ?? 100),
+  /** Least share of the place that a day's items cover, 0 to 1 */
+  min_coverage: numeric
+    .pipe(z.number().min(0).max(1))
+    .nullish()
+    .transform((value) => value ?? 0),
+  /** One day, the best of each week or month, or the best of all */
+  one_per: z
+    .enum(['day', 'week', 'month', 'all'])
+    .nullish()
+    .transform((value) => value ?? 'day'),
+  /** Pixels outside a given polygon become nodata */
+  clip: flag.nullish().transform((value) => value ?? false),
+  data_connector_config: z.array(z.looseObject({})).nullish(),
   description: z.string().nullish(),
   location: z.string().max(100).nullish(),
 })

@@ -21,6 +21,11 @@ const sourceOf = (item: string | Readonly<Record<string, string>>): Source => ({
       : Object.entries(item).map(([modality, text]) => sceneOf(modality, text)),
 })
 
+/** Whether a request asks for a place, so that a catalogue must be searched. */
+export const isByPlace = ({
+  spatial_domain: { bbox, polygons, tiles },
+}: InferenceRequest): boolean => [bbox, polygons, tiles].some((list) => list?.length)
+
 /** What a task's pixels come from, as a line for people. */
 export const labelOf = (source: Source): string => {
   if (source.kind === 'scene')

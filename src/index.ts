@@ -59,8 +59,28 @@ export class Geodag {
     scene?: File,
     /** A folder of GeoTIFFs: a task for each, or named by the request's urls */
     inputs?: Directory,
-    /** Acquisition date of the scene, YYYY-MM-DD, UTC */
+    /** Acquisition date of a scene, YYYY-MM-DD, UTC; with a place a day or a range first_last, .. for an open end */
     datetime?: string,
+    /** Place: west,south,east,north in degrees, EPSG:4326, such as 3.0,45.11,3.06,45.15; west > east crosses 180 degrees */
+    bbox?: string,
+    /** Place: GeoJSON, a polygon or several; its box is read */
+    polygon?: File,
+    /** Place: MGRS squares such as 31TCJ, or Web Mercator keys z/x/y, by commas */
+    tile?: string,
+    /** Most cloud of a day over the place, percent; 0 is no limit */
+    maxcc?: number,
+    /** Least share of the place that a day's scenes cover, 0 to 1 */
+    minCoverage?: string,
+    /** day, or the best day of each week, month or of all */
+    onePer?: string,
+    /** Pixels outside polygon become nodata */
+    clip?: boolean,
+    /** STAC catalogues of your own, YAML: see docs/catalogues.md */
+    catalogues?: File,
+    /** Accounts of catalogues, JSON: see docs/catalogues.md */
+    credentials?: Secret,
+    /** Catalogues, scenes and weights on private addresses may be asked: only in a network of your own */
+    allowPrivateHosts?: boolean,
     /** Your Python script, run in the sandbox on the prediction */
     processor?: File,
     /** Its parameters, a JSON object */
@@ -86,6 +106,16 @@ export class Geodag {
       scene,
       inputs,
       datetime,
+      bbox,
+      polygon,
+      tile,
+      maxcc,
+      minCoverage,
+      onePer,
+      clip,
+      catalogues,
+      credentials,
+      allowPrivateHosts,
       processor,
       processorParameters,
       processorLimits,
@@ -111,8 +141,28 @@ export class Geodag {
     scene?: File,
     /** A folder of GeoTIFFs */
     inputs?: Directory,
-    /** Acquisition date, YYYY-MM-DD */
+    /** Acquisition date, YYYY-MM-DD, or a range first_last */
     datetime?: string,
+    /** Place: west,south,east,north in degrees, EPSG:4326, such as 3.0,45.11,3.06,45.15; west > east crosses 180 degrees */
+    bbox?: string,
+    /** Place: GeoJSON, a polygon or several; its box is read */
+    polygon?: File,
+    /** Place: MGRS squares such as 31TCJ, or Web Mercator keys z/x/y, by commas */
+    tile?: string,
+    /** Most cloud of a day over the place, percent; 0 is no limit */
+    maxcc?: number,
+    /** Least share of the place that a day's scenes cover, 0 to 1 */
+    minCoverage?: string,
+    /** day, or the best day of each week, month or of all */
+    onePer?: string,
+    /** Pixels outside polygon become nodata */
+    clip?: boolean,
+    /** STAC catalogues of your own, YAML: see docs/catalogues.md */
+    catalogues?: File,
+    /** Accounts of catalogues, JSON: see docs/catalogues.md */
+    credentials?: Secret,
+    /** Catalogues, scenes and weights on private addresses may be asked: only in a network of your own */
+    allowPrivateHosts?: boolean,
     /** Your Python script */
     processor?: File,
     /** Its parameters, a JSON object */
@@ -127,6 +177,16 @@ export class Geodag {
       scene,
       inputs,
       datetime,
+      bbox,
+      polygon,
+      tile,
+      maxcc,
+      minCoverage,
+      onePer,
+      clip,
+      catalogues,
+      credentials,
+      allowPrivateHosts,
       processor,
       processorParameters,
       processorLimits,

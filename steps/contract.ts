@@ -2,6 +2,12 @@ import { z } from 'zod'
 import type { ArtifactKey } from './artifacts.ts'
 import type { PlanContext, PlanRequest, Source } from './plan-context.ts'
 
+/** Pixels of a collection, `connector/collection`, by their hrefs in the plan. */
+export interface CatalogueRead {
+  readonly collection: string
+  readonly hrefs: readonly string[]
+}
+
 /** In which order steps stand; one that the plan adds goes before the first of a later stage. */
 export const STAGES = ['input', 'model', 'processor', 'postprocess', 'publish'] as const
 export type Stage = (typeof STAGES)[number]
@@ -24,6 +30,8 @@ export interface StepContract<P extends z.ZodType = z.ZodType> {
   readonly sources?: readonly Source['kind'][]
   /** The model's `inference` block, for a step that runs the model; checked when the model is read */
   readonly inference?: z.ZodType
+  /** What of catalogues its parameters make it read: whoever runs it gets access for these */
+  readonly reads?: (parameters: unknown) => readonly CatalogueRead[]
   /** For a step that stands in the plan exactly when this says so, whatever the model lists */
   readonly wanted?: (request: PlanRequest) => boolean
   /**

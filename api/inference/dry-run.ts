@@ -1,4 +1,56 @@
+import { PlanError } from '../../pipelines/errors.ts'
+import { missingText } from '../../pipelines/planner.ts'
+import type { Db } from '../database/database.ts'
+import { type PlanDeps, planOf, type StoredPlan } from '../planning/plan-of.ts'
 import type { Prepared } from './create.ts'
+import { expectedSeconds } from './expected.ts'
+
+const MOST_TASKS = 1000
+
+/** Given scenes: all that is known of them before they are read. */
+const ofScenes = ({ plan }: StoredPlan) => ({
+  tasks: plan.tasks.slice(0, MOST_TASKS).map(({ source, date }) => ({ source, date })),
+  totals: { tasks: plan.tasks.length },
+  missing: [],
+  warnings: [],
+})
+
+const ofPlaces = ({ plan, estimate }: StoredPlan) =>
+  estimate && {
+    ...estimate,
+    totals: { ...estimate.totals, tasks: plan.tasks.length },
+    tasks: estimate.tasks.slice(0, MOST_TASKS),
+    missing: estimate.missing.map((gap) => ({
+      ...gap,
+      error_code: 1001,
+      message: missingText(gap),
+    })),
+  }
+
+/**
+ * What the request would do, by the same planner that a run has: tasks, what is missing, totals.
+ *
+ * A request that cannot be planned is an answer too: `error` with its code and the cure.
+ */
+export const dryRunPlan = async (db: Db, deps: PlanDeps, { model, config }: Prepared) => {
+  try {
+    const stored = await planOf(deps, config, crypto.randomUUID())
+    const seconds = await expectedSeconds(db, model.id)
+    const { totals, ...plan } = ofPlaces(stored) ?? ofScenes(stored)
+    return {
+      ...plan,
+      totals: {
+        ...totals,
+        expected_seconds: seconds === null ? null : seconds * stored.plan.tasks.length,
+      },
+      error: null,
+    }
+  } catch (error) {
+    if (!(error instanceof PlanError)) throw error
+    const { code, message } = error
+    return { error: { code, message: message.slice(code.length + 2) } }
+  }
+}
 
 /** What the pipeline would be given; nothing is written. @see contract.md 1.3, `/dry-run` */
 export const dryRunAnswer = (user: string, { model, config }: Prepared) => ({

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import type { PlannerCatalogue } from '../../pipelines/planner.ts'
 import { INFERENCE_ENDS } from '../../pipelines/status.ts'
 import type { Config } from '../config.ts'
 import type { Db, WireStep } from '../database/database.ts'
@@ -16,7 +17,7 @@ import {
 import type { Store } from '../storage/store.ts'
 import { BOOL_PARSING } from '../http/errors.ts'
 import { prepare } from './create.ts'
-import { dryRunAnswer } from './dry-run.ts'
+import { dryRunAnswer, dryRunPlan } from './dry-run.ts'
 import { purge } from './purge.ts'
 import { type InferenceRepository, inferenceRepository } from './repository.ts'
 import { inferenceAnswer, inferenceInput, inferenceLimits, tidyInference } from './schema.ts'
@@ -62,9 +63,10 @@ export const inferenceRoutes = (
     config: Config
     inferences: InferenceRepository
     store: Store
+    catalogue: PlannerCatalogue
   },
 ): void => {
-  const { db, config, inferences, store } = deps
+  const { db, config, inferences, store, catalogue } = deps
   /** What a deleted inference made goes too; where the store is away a runner does it later. */
   const forget = (id: string) =>
     purge({ db, store }, id).catch((error) => console.error(`objects of ${id}`, error))
@@ -91,8 +93,11 @@ export const inferenceRoutes = (
       limits: inferenceLimits,
       responses: { 201: 'What the pipeline would be given', ...refusals },
     },
-    async ({ c, db, user, body }) =>
-      c.json(dryRunAnswer(user, await prepare({ db, config }, user, body)), 201),
+    async ({ c, db, user, body }) => {
+      const prepared = await prepare({ db, config }, user, body)
+      const plan = await dryRunPlan(db, { config, store, catalogue }, prepared)
+      return c.json({ ...dryRunAnswer(user, prepared), plan }, 201)
+    },
   )
   router.add(
     {

@@ -4,6 +4,8 @@ import type { Client, Directory, File } from '@dagger.io/dagger'
 import { composeTask, engineIsGone, type StepEnd } from '../../pipelines/compose.ts'
 import type { StepReport } from '../../pipelines/manifest.ts'
 import type { PlannedStep } from '../../pipelines/plan.ts'
+import type { Catalogues } from '../../pipelines/catalogues.ts'
+import { PlanError } from '../../pipelines/errors.ts'
 import { contractOf } from '../../steps/contracts.ts'
 import type { StepEnvironment } from '../../steps/step.ts'
 import type { Config } from '../config.ts'
@@ -12,7 +14,8 @@ import { StoreError } from '../storage/errors.ts'
 import { NotServed, type Store } from '../storage/store.ts'
 import { logKey } from '../storage/keys.ts'
 import { LiveLog } from './live-log.ts'
-import { geoserverOf, type TaskConfig } from './plan-task.ts'
+import { geoserverOf } from '../planning/geoserver.ts'
+import { readTaskConfig, type TaskConfig } from './task-config.ts'
 import { LostLease, type Recorder, type TaskRow } from './record.ts'
 import { makeScratch } from './scratch.ts'
 import { inSession, SessionLost } from './session.ts'
@@ -22,6 +25,8 @@ import { heardOf, keepHeard, wholeLog } from './step-logs.ts'
 const root = new URL('../..', import.meta.url).pathname
 
 export interface RunDeps {
+  /** What plans by place are searched in */
+  readonly catalogue: Catalogues
   readonly db: Db
   readonly config: Config
   readonly store: Store
@@ -51,7 +56,7 @@ const environment = (
   dag: Client,
   config: Config,
   key: string,
-  weights: File | undefined,
+  given: { readonly weights: File | undefined; readonly access: string | undefined },
 ): StepEnvironment => {
   const assets = assetsOf(dag)
   const { local } = geoserverOf(config)
@@ -66,9 +71,12 @@ const environment = (
     : {}
   return {
     dag,
-    assets: weights ? assets.withFile('models/weights.onnx', weights) : assets,
+    assets: given.weights ? assets.withFile('models/weights.onnx', given.weights) : assets,
     runKey: key,
-    secrets: { ...secrets },
+    secrets: {
+      ...secrets,
+      ...(given.access ? { access: dag.setSecret('access', given.access) } : {}),
+    },
     ...services,
   }
 }
@@ -116,6 +124,7 @@ class Try {
   constructor(
     deps: RunDeps,
     row: TaskRow,
+    planned: TaskConfig,
     log: LiveLog,
     scratch: string,
     abort: (why: Error) => void,
@@ -123,7 +132,7 @@ class Try {
   ) {
     this.deps = deps
     this.row = row
-    this.planned = row.config as unknown as TaskConfig
+    this.planned = planned
     this.log = log
     this.scratch = scratch
     this.abort = abort
@@ -211,23 +220,39 @@ class Try {
   }
 }
 
+/** Tokens and signed URLs for what the task reads; made at each try, for they end. @throws StepEnded */
+const accessOf = async (
+  catalogue: Catalogues,
+  { task }: TaskConfig,
+): Promise<string | undefined> => {
+  try {
+    return await catalogue.access([task])
+  } catch (error) {
+    if (!(error instanceof PlanError)) throw error
+    const { code, message } = error
+    throw new StepEnded(0, { code, message: message.slice(code.length + 2) })
+  }
+}
+
 /** Runs a claimed task to its end, or to the point where another try is due. */
 export const runTask = async (deps: RunDeps, row: TaskRow, outer: AbortSignal): Promise<void> => {
-  const planned = row.config as unknown as TaskConfig
+  const planned = await readTaskConfig(deps.db, row)
   const scratch = await makeScratch()
   const log = new LiveLog(deps.db, row.task_id)
   const own = new AbortController()
   const signal = AbortSignal.any([outer, own.signal])
-  const tried = new Try(deps, row, log, scratch, (why) => own.abort(why), signal)
+  const tried = new Try(deps, row, planned, log, scratch, (why) => own.abort(why), signal)
   try {
     for (const [file, url] of Object.entries(planned.fetch ?? {}))
       await fetchScene(deps.store, url, join(scratch, file))
     const weights = join(scratch, 'weights.onnx')
     if (planned.weights) await deps.store.getFile(planned.weights, weights)
+    const access = await accessOf(deps.catalogue, planned)
     await inSession(log, signal, deps.config.ENGINE_TIMEOUT_SECONDS, async (dag) => {
       const host = dag.host()
       const own = planned.weights ? host.file(weights) : undefined
-      const env = environment(dag, deps.config, `${row.inference_id}/${row.task_id}`, own)
+      const key = `${row.inference_id}/${row.task_id}`
+      const env = environment(dag, deps.config, key, { weights: own, access })
       const inputs = planned.fetch
         ? host.directory(scratch, { include: Object.keys(planned.fetch) })
         : dag.directory()

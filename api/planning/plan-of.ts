@@ -1,0 +1,76 @@
+import type { ModelMetadata } from '../../pipelines/model.ts'
+import { type Planned, type PlannerCatalogue, planRequest } from '../../pipelines/planner.ts'
+import { readRunConfig } from '../../pipelines/wire.ts'
+import { weightsOf } from '../../steps/weights.ts'
+import type { Config } from '../config.ts'
+import { weightsKey } from '../models/weights.ts'
+import { processorKey } from '../processors/routes.ts'
+import type { Store } from '../storage/store.ts'
+import { geoserverOf } from './geoserver.ts'
+import { ownFiles } from './own-files.ts'
+
+interface RunProcessor {
+  readonly processor_file_path: string
+  readonly processor_parameters: Record<string, never> | null
+}
+
+const readProcessor = async (store: Store, found: RunProcessor | undefined) => {
+  if (!found) return undefined
+  const { processor_file_path: path, processor_parameters } = found
+  return {
+    script: (await store.get(processorKey(path))).toString(),
+    file_name: path.split('/').at(-1)!,
+    processor_parameters: processor_parameters ?? {},
+  }
+}
+
+/** A model whose weights our store keeps is given them as a file, as `--weights` on a command line. */
+const withKeptWeights = async (store: Store, model: ModelMetadata) => {
+  const from = weightsOf(model.inference)
+  if (!from || !('url' in from)) return { model }
+  const weights = weightsKey(from.sha256)
+  if ((await store.size(weights)) === undefined) return { model }
+  const inference = { ...model.inference!, weights: { file: 'weights.onnx' } }
+  return { model: { ...model, inference }, weights }
+}
+
+export interface PlanDeps {
+  readonly config: Config
+  readonly store: Store
+  readonly catalogue: PlannerCatalogue
+}
+/** A plan, and what of it lies in our own store. */
+export interface StoredPlan extends Planned {
+  /** For each task the given files and their URLs in our own store; read without a network */
+  readonly fetches: readonly (Readonly<Record<string, string>> | undefined)[]
+  /** Key of the model's weights in our own store */
+  readonly weights?: string
+}
+
+/**
+ * The plan of an inference's recorded config: the same for the planning task and for a dry run.
+ *
+ * @throws PlanError where the request cannot be run, StoreError, ConnectorError
+ */
+export const planOf = async (
+  { config, store, catalogue }: PlanDeps,
+  recorded: Record<string, unknown>,
+  inferenceId: string,
+): Promise<StoredPlan> => {
+  const { model: read, request } = readRunConfig(recorded)
+  const { model, weights } = await withKeptWeights(store, read)
+  const processor = await readProcessor(
+    store,
+    recorded.generic_processor as RunProcessor | undefined,
+  )
+  const { url: geoserverUrl } = geoserverOf(config)
+  const { scenes, fetches } = ownFiles(store, request.spatial_domain.urls ?? [])
+  const asked = { ...request, spatial_domain: { ...request.spatial_domain, urls: scenes } }
+  const planned = await planRequest(asked, model, catalogue, {
+    inferenceId,
+    allowPrivateHosts: config.ALLOW_PRIVATE_HOSTS,
+    ...(processor ? { processor } : {}),
+    ...(geoserverUrl ? { geoserverUrl } : {}),
+  })
+  return { ...planned, fetches, ...(weights ? { weights } : {}) }
+}

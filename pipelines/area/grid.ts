@@ -1,0 +1,84 @@
+import type { Grid } from '../../connectors/item.ts'
+import { type Box, boxOf, eastOf, projection } from './crs.ts'
+
+/** Where pixel edges lie: `origin + n * resolution`, metres. */
+export interface Lattice {
+  readonly epsg: number
+  readonly resolution: number
+  readonly origin: readonly [number, number]
+}
+
+// A thousandth of a pixel: a corner that was computed back from the lattice must not add a column.
+const SLACK = 1e-3
+const STEPS = 20
+
+const snapDown = (value: number, origin: number, size: number): number =>
+  Math.floor((value - origin) / size + SLACK) * size + origin
+const snapUp = (value: number, origin: number, size: number): number =>
+  Math.ceil((value - origin) / size - SLACK) * size + origin
+
+/** [x min, y min, x max, y max] of a box's edges, densified, metres. */
+export const envelopeOf = (box: Box, epsg: number): [number, number, number, number] => {
+  const convert = projection(epsg)
+  const [west, south, , north] = box
+  const width = eastOf(box) - west
+  const steps = Array.from({ length: STEPS + 1 }, (_, n) => n / STEPS)
+  const points = steps.flatMap((f) => [
+    [west + f * width, south],
+    [west + f * width, north],
+    [west, south + f * (north - south)],
+    [west + width, south + f * (north - south)],
+  ])
+  const projected = points.map((point) => convert.forward(point as [number, number]))
+  const xs = projected.map(([x]) => x!)
+  const ys = projected.map(([, y]) => y!)
+  return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)]
+}
+
+/** The grid that holds [x min, y min, x max, y max], its edges on the lattice. */
+export const gridOf = (
+  [xMin, yMin, xMax, yMax]: readonly [number, number, number, number],
+  { epsg, resolution, origin }: Lattice,
+): Grid => {
+  const left = snapDown(xMin, origin[0], resolution)
+  const top = snapUp(yMax, origin[1], resolution)
+  return {
+    epsg,
+    transform: [left, resolution, 0, top, 0, -resolution],
+    width: Math.max(1, Math.round((snapUp(xMax, origin[0], resolution) - left) / resolution)),
+    height: Math.max(1, Math.round((top - snapDown(yMin, origin[1], resolution)) / resolution)),
+  }
+}
+
+/** The grid of a box in degrees: its envelope in the lattice's CRS, snapped outwards. */
+export const boxGrid = (box: Box, lattice: Lattice): Grid =>
+  gridOf(envelopeOf(box, lattice.epsg), lattice)
+
+/** A part of a grid, by columns and rows counted from its upper left corner. */
+export const windowOf = (
+  grid: Grid,
+  [left, right]: readonly [number, number],
+  [top, bottom]: readonly [number, number],
+): Grid => {
+  const [x, size, , y] = grid.transform
+  return {
+    epsg: grid.epsg,
+    transform: [x + left * size, size, 0, y - top * size, 0, -size],
+    width: right - left,
+    height: bottom - top,
+  }
+}
+
+/** The box in degrees that holds a grid's corners. */
+export const boxOfGrid = ({ epsg, transform, width, height }: Grid): Box => {
+  const [x, size, , y] = transform
+  const convert = projection(epsg)
+  const corners = [0, width].flatMap((column) =>
+    [0, height].map((row) => convert.inverse([x + column * size, y - row * size])),
+  )
+  const middle = convert.inverse([x + (width * size) / 2, y - (height * size) / 2])[0]!
+  // Longitudes around the middle, so that a grid on the 180th meridian stays one interval.
+  const near = corners.map(([lon]) => lon! - Math.round((lon! - middle) / 360) * 360)
+  const lats = corners.map(([, lat]) => lat!)
+  return boxOf(Math.min(...near), Math.min(...lats), Math.max(...near), Math.max(...lats))
+}

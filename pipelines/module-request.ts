@@ -1,0 +1,91 @@
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { invalid, PlanError } from './errors.ts'
+import type { InferenceArguments } from './module.ts'
+import { type InferenceRequest, inferenceRequest } from './request.ts'
+import { rangeOf } from './search/dates.ts'
+
+/** Fields of the wire's body: on the command line a misspelt one must not be a field left out. */
+const KNOWN = new Set([
+  ...Object.keys(inferenceRequest.shape),
+  ...['model_id', 'fine_tuning_id', 'generic_processor_id', 'name', 'demo', 'inferencing'],
+  ...['pipeline_steps', 'geoserver_layers', 'inference_output'],
+])
+
+const document = async ({ request }: InferenceArguments): Promise<Record<string, unknown>> => {
+  if (!request) return {}
+  const name = await request.name()
+  let read: unknown
+  try {
+    read = parse(await request.contents())
+  } catch (error) {
+    throw invalid('request.invalid', name, (error as Error).message)
+  }
+  const fields = z.record(z.string(), z.unknown()).safeParse(read ?? {})
+  if (!fields.success) throw invalid('request.invalid', name, 'must be an object of fields')
+  const strange = Object.keys(fields.data).find((key) => !KNOWN.has(key))
+  if (strange)
+    throw new PlanError(
+      'request.invalid',
+      `${name}: ${strange}: no such field; use one of ${[...KNOWN].join(', ')}`,
+    )
+  return fields.data
+}
+
+const bboxOf = (text: string): number[] => {
+  const numbers = text.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)))
+  if (numbers.length === 4 && numbers.every(Number.isFinite)) return numbers
+  throw new PlanError(
+    'request.invalid',
+    `bbox: ${text.slice(0, 100)} is not west,south,east,north in degrees, such as 3.0,45.11,3.06,45.15`,
+  )
+}
+
+/** Polygons of a GeoJSON file: a geometry, a Feature or a FeatureCollection. */
+const polygonsOf = async (file: NonNullable<InferenceArguments['polygon']>): Promise<unknown[]> => {
+  const name = await file.name()
+  try {
+    const shape = JSON.parse(await file.contents())
+    return shape?.type === 'FeatureCollection' ? shape.features : [shape]
+  } catch (error) {
+    throw invalid('request.polygon', name, `is no GeoJSON: ${(error as Error).message}`)
+  }
+}
+
+const placeOf = async (args: InferenceArguments): Promise<Record<string, unknown>> => ({
+  ...(args.bbox === undefined ? {} : { bbox: [bboxOf(args.bbox)] }),
+  ...(args.polygon === undefined ? {} : { polygons: await polygonsOf(args.polygon) }),
+  ...(args.tile === undefined ? {} : { tiles: args.tile.split(',').map((tile) => tile.trim()) }),
+})
+
+const datesOf = (text: string): string[] => {
+  const dates = text.split(',').map((part) => part.trim())
+  for (const date of dates) rangeOf(date, '9999-12-31')
+  return dates
+}
+
+/**
+ * The request of a command line: the file's fields, and over them the arguments'.
+ *
+ * @throws PlanError `request.*`, naming the argument or the field
+ */
+export const readRequest = async (args: InferenceArguments): Promise<InferenceRequest> => {
+  const given = await document(args)
+  const place = await placeOf(args)
+  const spatial = { ...(given.spatial_domain as object | undefined), ...place }
+  const parsed = inferenceRequest.safeParse({
+    ...given,
+    ...(Object.keys(spatial).length ? { spatial_domain: spatial } : {}),
+    ...(args.datetime === undefined ? {} : { temporal_domain: datesOf(args.datetime) }),
+    ...(args.maxcc === undefined ? {} : { maxcc: args.maxcc }),
+    ...(args.minCoverage === undefined ? {} : { min_coverage: args.minCoverage }),
+    ...(args.onePer === undefined ? {} : { one_per: args.onePer }),
+    ...(args.clip === undefined ? {} : { clip: args.clip }),
+  })
+  if (parsed.success) return parsed.data
+  throw invalid(
+    'request.invalid',
+    args.request ? await args.request.name() : 'request',
+    parsed.error,
+  )
+}

@@ -1,0 +1,97 @@
+import type { Geom } from 'polyclip-ts'
+import type { Grid } from '../../connectors/item.ts'
+import { type Box, boxOf, centreOf, eastOf } from '../area/crs.ts'
+import { boundsOf, boxShape, shapesOf } from '../area/shapes.ts'
+import { ownGrid, tileNamed } from '../area/tile-names.ts'
+import { PlanError } from '../errors.ts'
+import type { InferenceRequest } from '../request.ts'
+
+/** One place of a request. */
+export interface Area {
+  /** Field of the request, for messages */
+  readonly field: string
+  readonly box: Box
+  /** Longitudes in the frame of the box: over 180 where it crosses */
+  readonly shape: Geom
+  /** GeoJSON geometry that the output is cut to; null: the whole box */
+  readonly clip: unknown
+  /** MGRS name: only its own items */
+  readonly tile: string | null
+  /** The grid of such a tile at a resolution; null: UTM of the box */
+  readonly grid: ((resolution: number) => Grid) | null
+}
+
+const WIDEST = 20
+
+/** @throws PlanError `request.too_large` for a box that no single UTM zone can hold */
+const checked = (area: Area): Area => {
+  const width = eastOf(area.box) - area.box[0]
+  if (width > WIDEST && Math.abs(centreOf(area.box)[1]) <= 84)
+    throw new PlanError(
+      'request.too_large',
+      `${area.field}: ${width.toFixed(1)} degrees of longitude do not fit one grid: split it into boxes of at most ${WIDEST}`,
+    )
+  return area
+}
+
+const ofBox = (box: Box, n: number): Area => ({
+  field: `spatial_domain.bbox.${n}`,
+  box,
+  shape: boxShape(box),
+  clip: null,
+  tile: null,
+  grid: null,
+})
+
+type Rings = [number, number][][]
+
+/** Parts on both sides of 180 degrees, as RFC 7946 3.1.9 cuts them, in one frame. */
+const joined = (shapes: Geom[]): Geom[] => {
+  const [west, , east] = boundsOf(shapes)
+  if (east - west <= 180) return shapes
+  const moved = (rings: Rings): Rings =>
+    rings.map((ring) => ring.map(([lon, lat]) => [lon < 0 ? lon + 360 : lon, lat]))
+  return shapes.map((shape) => {
+    const polygons = (typeof shape[0]?.[0]?.[0] === 'number' ? [shape] : shape) as Rings[] | Rings
+    const isMulti = Array.isArray((polygons as Rings[])[0]?.[0]?.[0])
+    return (isMulti ? (polygons as Rings[]).map(moved) : moved(polygons as Rings)) as Geom
+  })
+}
+
+const ofPolygon = (polygon: unknown, n: number, clip: boolean): Area => {
+  const field = `spatial_domain.polygons.${n}`
+  const shapes = joined(shapesOf(polygon))
+  const [west, south, east, north] = boundsOf(shapes)
+  if (!(west < east && south < north))
+    throw new PlanError('request.polygon', `${field}: is no GeoJSON Polygon or MultiPolygon`)
+  const feature = polygon as { type?: string; geometry?: unknown }
+  return {
+    field,
+    box: boxOf(west, south, east, north),
+    shape: shapes[0]!,
+    clip: clip ? (feature.type === 'Feature' ? feature.geometry : polygon) : null,
+    tile: null,
+    grid: null,
+  }
+}
+
+const ofTile = (name: unknown): Area => {
+  const tile = tileNamed(name)
+  const { corner } = tile
+  return {
+    field: `spatial_domain.tiles ${tile.name}`,
+    box: tile.box,
+    shape: boxShape(tile.box),
+    clip: null,
+    tile: corner ? tile.name : null,
+    grid: corner ? (resolution) => ownGrid(corner, resolution) : null,
+  }
+}
+
+/** The places of a request in its own order: boxes, polygons, tiles. @throws PlanError */
+export const areasOf = ({ spatial_domain: domain, clip }: InferenceRequest): Area[] =>
+  [
+    ...(domain.bbox ?? []).map((box, n) => ofBox(box, n)),
+    ...(domain.polygons ?? []).map((polygon, n) => ofPolygon(polygon, n, clip)),
+    ...(domain.tiles ?? []).map(ofTile),
+  ].map(checked)

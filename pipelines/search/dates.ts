@@ -1,0 +1,90 @@
+import { PlanError } from '../errors.ts'
+
+const DAY = /^\d{4}-\d{2}-\d{2}$/
+const TIME = /^[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]00:?00)?$/
+const MS_DAY = 86_400_000
+
+/** First and last day, both included, YYYY-MM-DD. */
+export interface DayRange {
+  readonly first: string
+  readonly last: string
+}
+
+/** Before the first Earth-observation catalogue: where an open beginning starts. */
+const OLDEST = '1972-01-01'
+
+const isDay = (text: string): boolean => {
+  if (!DAY.test(text)) return false
+  const date = new Date(`${text}T00:00:00Z`)
+  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(text)
+}
+
+/** The day `count` days later. */
+export const addDays = (day: string, count: number): string =>
+  new Date(Date.parse(`${day}T00:00:00Z`) + count * MS_DAY).toISOString().slice(0, 10)
+
+export const daysBetween = (a: string, b: string): number =>
+  Math.round((Date.parse(b) - Date.parse(a)) / MS_DAY)
+
+const wrong = (text: string, why: string): PlanError =>
+  new PlanError(
+    'request.temporal_domain',
+    `temporal_domain: ${JSON.stringify(text.slice(0, 50))} ${why}: write YYYY-MM-DD, or first_last, where .. leaves an end open`,
+  )
+
+const dayOf = (text: string, whole: string): string => {
+  const day = text.slice(0, 10)
+  const rest = text.slice(10)
+  if (rest && !TIME.test(rest)) throw wrong(whole, 'is no day')
+  if (!isDay(day)) throw wrong(whole, `has ${day || 'nothing'}, which is no day`)
+  return day
+}
+
+/**
+ * One entry of a temporal domain: a day, or `first_last`, both ends included; `..` or nothing leaves
+ * an end open.
+ *
+ * @param today YYYY-MM-DD, where an open end stops
+ * @throws PlanError `request.temporal_domain`
+ */
+export const rangeOf = (text: string, today: string): DayRange => {
+  const parts = text.trim().split(/[_/]/)
+  if (parts.length > 2) throw wrong(text, 'has more than two ends')
+  const [from, to = from] = parts as [string, string?]
+  const open = (end: string | undefined) => end === '' || end === '..'
+  if (parts.length === 1 && open(from)) throw wrong(text, 'is no day')
+  if (open(from) && open(to)) throw wrong(text, 'has no end')
+  const first = open(from) ? OLDEST : dayOf(from, text)
+  const last = open(to) ? today : dayOf(to!, text)
+  if (last < first) throw wrong(text, `ends before it begins`)
+  return { first, last }
+}
+
+/** The ranges of a temporal domain as given, without those that lie inside another. */
+export const rangesOf = (domain: readonly string[], today: string): DayRange[] => {
+  const ranges = domain.map((text) => rangeOf(text, today))
+  return ranges.filter(
+    (range, n) =>
+      !ranges.some(
+        (other, m) =>
+          m !== n &&
+          other.first <= range.first &&
+          other.last >= range.last &&
+          (m < n || other.first < range.first || other.last > range.last),
+      ),
+  )
+}
+
+/** What is asked of a catalogue: half a day wider at both ends, for days are solar. UTC, ISO 8601. */
+export const intervalOf = ({ first, last }: DayRange): { start: string; end: string } => ({
+  start: new Date(Date.parse(`${first}T00:00:00Z`) - MS_DAY / 2).toISOString(),
+  end: new Date(Date.parse(`${last}T00:00:00Z`) + 1.5 * MS_DAY - 1).toISOString(),
+})
+
+/**
+ * The solar day of a moment at a longitude: UTC shifted by one hour for 15 degrees.
+ *
+ * UTC midnight splits one pass of a satellite at 140 to 180 degrees east.
+ */
+export const solarDay = (datetime: string, longitude: number): string =>
+  new Date(Date.parse(datetime) + Math.trunc(longitude / 15) * 3_600_000).toISOString().slice(0, 10)
