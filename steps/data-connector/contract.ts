@@ -156,6 +156,11 @@ export const contract = defineContract({
       ({ modalities }) => new Set(modalities.map((one) => one.name)).size === modalities.length,
       'each modality needs a name of its own',
     ),
+  reads: (parameters) =>
+    (parameters as { modalities: z.output<typeof modality>[] }).modalities.map((one) => ({
+      collection: one.collection,
+      hrefs: one.items.flatMap((item) => Object.values(item.bands).map(({ href }) => href)),
+    })),
   plan: (context) => {
     const { source, input_spec, options } = context
     if (source.kind !== 'items' || source.modalities.length !== input_spec.length)
@@ -165,7 +170,8 @@ export const contract = defineContract({
       )
     const [first] = source.modalities
     return {
-      task_id: context.task_id,
+      // No task id: the same items on the same grid are the same file, in every inference.
+      task_id: null,
       allow_private_hosts:
         (options.allowPrivateHosts ?? false) ||
         source.modalities.some((found) => found.reading.allow_private_hosts),
