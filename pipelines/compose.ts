@@ -14,6 +14,7 @@ export const TRANSIENT: ReadonlySet<string> = new Set([
   'geoserver.unreachable',
   'engine.failed',
   'model.unreachable',
+  'processor.unreachable',
 ])
 
 export interface Composed {
@@ -33,7 +34,7 @@ export const engineIsGone = async (dag: Client, message: string): Promise<boolea
 }
 
 /** What an exec that a step stands on says on stderr before it fails: `code: message`. */
-const NAMED = /^((?:model|source)\.[a-z_]+): (.+)$/m
+const NAMED = /^((?:model|source|processor)\.[a-z_]+): (.+)$/m
 
 /** A step's result, and whether the step itself left one: then it left a log too. */
 interface Ended {

@@ -96,7 +96,11 @@ export class Client {
     if (put.status !== 200) throw new Error(`PUT ${put.status}`)
     return body.download_url
   }
-  async processor(script: string, name = 'script.py', parameters: object = {}): Promise<Answer> {
+  async processor(
+    script: string | Uint8Array<ArrayBuffer>,
+    name = 'script.py',
+    parameters: object = {},
+  ): Promise<Answer> {
     const form = new FormData()
     form.set('generic_processor_file', new File([script], name))
     form.set(

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { copyFileSync, mkdtempSync, readFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -9,7 +9,16 @@ import { type Service, SPAIN, startService, water } from '../support/api.ts'
 import { root } from '../support/engine.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'geodag-doors-'))
-const script = join(root, 'examples/processors/majority_filter.py')
+/** The sample, in another encoding, under a name of a browser's second download, with more files. */
+const NAME = 'my script (1).py'
+const MORE = `    # größe
+    open(os.path.join(arguments.output, "counts.csv"), "w").write("class,pixels\\n1,2\\n")
+    open(os.path.join(arguments.output, "notes.json"), "w").write('{"a": 1}')
+`
+const script = Buffer.from(
+  `# -*- coding: latin-1 -*-\n${readFileSync(join(root, 'examples/processors/majority_filter.py'), 'utf8')}${MORE}`,
+  'latin1',
+)
 let service: Service | undefined
 afterAll(() => service?.close())
 
@@ -19,21 +28,20 @@ test('the command line and the REST API make the same files, byte for byte', asy
   const scene = join(folder, 'spain.tif')
   copyFileSync(SPAIN, scene)
   const out = join(folder, 'out')
+  writeFileSync(join(folder, NAME), script)
   await promisify(execFile)(
     'dagger',
     [
       ...['--silent', 'call', 'run-inference', '--model', 'tiny-water', '--scene', scene],
-      ...['--datetime', '2019-09-18', '--processor', script, 'outputs', 'export', '--path', out],
+      ...['--datetime', '2019-09-18', '--processor', join(folder, NAME)],
+      ...['outputs', 'export', '--path', out],
     ],
     { cwd: root },
   )
   service = await startService()
   const api = await service.launch('start')
   const client = await service.client(api.url, 'doors@example.org')
-  const { body: processor } = await client.processor(
-    readFileSync(script, 'utf8'),
-    'majority_filter.py',
-  )
+  const { body: processor } = await client.processor(script, NAME)
   const url = await client.share(scene, 'spain.tif')
   const { body } = await client.post(
     '/v2/inference',
@@ -41,7 +49,9 @@ test('the command line and the REST API make the same files, byte for byte', asy
   )
   expect((await client.ended(body.id)).inference.status).toBe('COMPLETED')
   const { assets } = (await client.get(`/v2/tasks/${body.id}-task_0/output`)).body
-  expect(Object.keys(assets).length).toBeGreaterThan(6)
+  expect(Object.keys(assets)).toEqual(
+    expect.arrayContaining(['processor/counts.csv', 'processor/notes.json', 'preview', 'archive']),
+  )
   for (const { title, href } of Object.values<{ title: string; href: string }>(assets)) {
     const ours = new Uint8Array(await (await fetch(href)).arrayBuffer())
     expect(digest(ours), title).toBe(digest(readFileSync(join(out, 'task_0', title))))

@@ -89,13 +89,13 @@ def chosen_of(files: list[Left], prediction: str | None) -> Left | None:
     return named or max(rasters, key=lambda one: (one.changed, one.name), default=None)
 
 
-def free_name(name: str, taken: set[str], stem: str) -> str:
-    """``name``, or one beside it where the pipeline has or will have a file of that name."""
-    ours = stem and re.fullmatch(rf"{re.escape(stem)}(_.*)?\.tiff?", name)
-    wanted = f"processor_{name}" if name in taken or ours else name
+def free_name(name: str, pipeline: set[str], taken: set[str], stem: str) -> str:
+    """``name``, or one beside it where the pipeline has or will have a file of that name, or the script two."""
+    ours = name in pipeline or (stem and re.fullmatch(rf"{re.escape(stem)}(_.*)?\.tiff?", name))
+    wanted = f"processor_{name}" if ours else name
     start, dot, ending = wanted.rpartition(".")
     tries = [wanted, *(f"{start or ending}_{n}{dot + ending if start else ''}" for n in range(2, MAX_FILES + 2))]
-    return next(one for one in tries if one not in taken)
+    return next(one for one in tries if one not in taken | pipeline)
 
 
 def hand_out(path: str, target: str) -> None:
@@ -111,7 +111,7 @@ def collect(job: dict, inputs: str, outputs: str, folders: tuple[str, str, str],
     limits, artifacts, details = job["limits"], {}, printed_object(tail)
     prediction, scene = job["artifacts"].get("model_output_image"), job["artifacts"].get("original_input_image", "")
     files = left_below(work, limits["output_mb"])
-    taken = {*OWN, *os.listdir(inputs)}
+    pipeline, taken = {*OWN, *os.listdir(inputs)}, set()
     chosen = chosen_of(files, prediction)
     if chosen:
         given = os.path.join(inputs, prediction) if prediction else ""
@@ -119,12 +119,12 @@ def collect(job: dict, inputs: str, outputs: str, folders: tuple[str, str, str],
         name = re.sub(r"(_pred)?\.tiff?$", "", prediction or chosen.name) + "_processed_pred.tif"
         artifacts = {"model_output_image": name, **({"model_output_image_raw": prediction} if prediction else {})}
         hand_out(path, os.path.join(outputs, name))
-        taken.add(name)
+        pipeline.add(name)
     else:
         details["note"] = "the script left no raster below --output: the prediction stays as it was"
     for one in files:
         if one is not chosen:
-            name = free_name(one.name, taken, re.sub(r"\.[^.]*$", "", scene))
+            name = free_name(one.name, pipeline, taken, re.sub(r"\.[^.]*$", "", scene))
             taken.add(name)
             hand_out(one.path, os.path.join(outputs, name))
             if sum(key.startswith("processor/") for key in artifacts) < MAX_KEYS:
