@@ -117,6 +117,7 @@ class Walker {
     const { body, ...rest } = request
     const json = body ? { 'Content-Type': 'application/json' } : {}
     for (let tries = 0; ; tries++) {
+      signal.throwIfAborted()
       if (++this.#pages > limits.pages) throw tooMany('pages', limits.pages)
       let answer: Answer | undefined
       let failure: unknown

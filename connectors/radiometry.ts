@@ -63,6 +63,7 @@ export const harmonised = (
 ): Harmonised => {
   switch (kind) {
     case 'as_is':
+    case 'harmonised':
       return as(0)
     case 'metadata':
       return { scale: stated.scale ?? 1, offset: stated.offset ?? 0, warnings: [] }

@@ -36,10 +36,11 @@ export interface DataSource {
  * - `sentinel2_shifted`: already shifted by Earth Search, whatever the item's flag and offset say
  * - `sentinel2_raw`: as ESA distributes it: shifted by 1000 from baseline 04.00
  * - `metadata`: the item's own `raster:` scale and offset
+ * - `harmonised`: the service gives the old range itself
  * - `as_is`: the file's values
  */
 export type Radiometry =
-  'sentinel2_c1' | 'sentinel2_shifted' | 'sentinel2_raw' | 'metadata' | 'as_is'
+  'sentinel2_c1' | 'sentinel2_shifted' | 'sentinel2_raw' | 'metadata' | 'harmonised' | 'as_is'
 
 /** Who must be known before pixels can be read. */
 export type Account = 'none' | 'earthdata' | 'sentinelhub' | 'cdse' | 'planetary_computer' | 'token'

@@ -73,7 +73,10 @@ const hub = ({ id, name, tag, resolution, bands, data_collection, ...more }: Def
       exclude: more.exclude ?? null,
       token_url: `https://${MAIN}/auth/realms/main/protocol/openid-connect/token`,
     },
-    row: { hosts: [host], account: 'sentinelhub' },
+    row: {
+      ...{ hosts: [host], account: 'sentinelhub' },
+      radiometry: more.collection.startsWith('sentinel-2') ? 'harmonised' : 'as_is',
+    },
   })
 }
 const optical = (maxcc: number) => ({
