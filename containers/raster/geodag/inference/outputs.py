@@ -1,0 +1,104 @@
+"""Scores to rasters: classes or values, and where asked probabilities and logits."""
+
+from __future__ import annotations
+
+import numpy
+from rasterio.windows import Window
+
+from geodag.program import StepError
+from geodag.raster import cog, read
+
+NODATA = -9999.0
+NO_CLASS = -1
+
+
+def softmax(scores: numpy.ndarray, axis: int) -> numpy.ndarray:
+    e = numpy.exp(scores - scores.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+def sigmoid(scores: numpy.ndarray) -> numpy.ndarray:
+    return 1 / (1 + numpy.exp(-scores.clip(-80, 80)))
+
+
+class Outputs:
+    """The rasters of one scene, made when the first scores say how many channels there are.
+
+    ``<stem>_pred.tif``: int16 classes with nodata -1, or float32 with nodata -9999 (one band a value);
+    ``_probabilities.tif`` and ``_logits.tif``: float32, a band a class, nodata -9999. A pixel that the
+    scene has no data for, or whose score is no number, is nodata.
+    """
+
+    def __init__(self, job, stack, like, valid, stem: str, task: str, gives: str, threshold, extra: list[str]) -> None:
+        self.job, self.stack, self.like, self.valid, self.stem = job, stack, like, valid, stem
+        self.task, self.gives, self.threshold, self.extra = task, gives, threshold, extra
+        self.counted: dict[int, int] = {}
+        self.no_number = self.good = 0
+        self.targets: dict = {}
+
+    @property
+    def labels(self) -> bool:
+        return self.task in ("segmentation", "classification", "multilabel")
+
+    def open(self, channels: int) -> None:
+        """Makes the rasters, once: in the thread that will close them, as rasterio wants it."""
+        if self.targets:
+            return
+        names = [f"class {n}" for n in range(channels)]
+        if self.labels:
+            bands = channels if self.task == "multilabel" else 1
+            made = [("prediction", "model_output_image", "pred", bands, "int16", NO_CLASS, names if bands > 1 else ["prediction"])]
+        else:
+            texts = ["prediction"] if channels == 1 else [f"prediction {n}" for n in range(channels)]
+            made = [("prediction", "model_output_image", "pred", channels, "float32", NODATA, texts)]
+        for kind in self.extra:
+            made.append((kind, f"model_output_{kind}", kind, channels, "float32", NODATA, names))
+        for kind, key, suffix, bands, dtype, nodata, texts in made:
+            path = self.job.write(key, f"{self.stem}_{suffix}.tif")
+            self.targets[kind] = self.stack.enter_context(cog(path, self.like, bands, dtype, nodata, texts))
+
+    def write(self, row: int, scores: numpy.ndarray) -> None:
+        """Takes ``scores`` [channel, row, column] from ``row`` on."""
+        window = Window(0, row, self.like.width, scores.shape[1])
+        finite = ~numpy.isnan(scores).any(axis=0) if self.labels else numpy.isfinite(scores).all(axis=0)
+        data = read(self.valid, 1, window, "input") != 0
+        self.no_number += int(numpy.count_nonzero(data & ~finite))
+        data &= finite
+        self.good += int(numpy.count_nonzero(data))
+        out = self._prediction(scores)
+        out[:, ~data] = NO_CLASS if self.labels else NODATA
+        self.targets["prediction"].write(out, window=window)
+        if self.labels and out.shape[0] == 1:
+            for value, count in zip(*numpy.unique(out, return_counts=True)):
+                self.counted[int(value)] = self.counted.get(int(value), 0) + int(count)
+        for kind in self.extra:
+            values = self._probabilities(scores) if kind == "probabilities" else scores.astype("float32")
+            values[:, ~data] = NODATA
+            self.targets[kind].write(values, window=window)
+
+    def _prediction(self, scores: numpy.ndarray) -> numpy.ndarray:
+        if not self.labels:
+            return scores.astype("float32")
+        if self.gives == "classes":
+            known = numpy.nan_to_num(scores[:1], nan=NO_CLASS)
+            if known.min() < -32768 or known.max() > 32767:
+                raise StepError("model.bad_output", f"the model gives class {known.max():.0f}: a class is a number below 32768")
+            return known.astype("int16")
+        if scores.shape[0] == 1 or self.task == "multilabel":
+            with numpy.errstate(invalid="ignore"):
+                return (scores > self.threshold).astype("int16")
+        return scores.argmax(axis=0, keepdims=True).astype("int16")
+
+    def _probabilities(self, scores: numpy.ndarray) -> numpy.ndarray:
+        if self.gives == "probabilities":
+            return scores.astype("float32")
+        with numpy.errstate(invalid="ignore"):
+            return sigmoid(scores) if scores.shape[0] == 1 or self.task == "multilabel" else softmax(scores, 0)
+
+    def check(self) -> None:
+        """Fails with ``model.bad_output`` where no pixel with data got a number."""
+        if self.no_number and not self.good:
+            raise StepError(
+                "model.bad_output",
+                "the model gives no number (NaN) for any pixel: check mean, std and scale, and float16 models for values beyond 65504",
+            )

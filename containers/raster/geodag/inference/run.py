@@ -1,0 +1,293 @@
+"""One scene through a model: windows are read ahead and written behind while the present ones compute."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+
+import numpy
+import rasterio
+
+from geodag.inference import spec
+from geodag.inference.coordinates import coordinates
+from geodag.inference.memory import Memory, megabytes, peak_mb
+from geodag.inference.outputs import Outputs, sigmoid, softmax
+from geodag.inference.scene import Gaps, Rows
+from geodag.inference.session import Model
+from geodag.inference.windows import Strip, checked
+from geodag.program import StepError
+from geodag.raster import open_scene
+
+AHEAD = 2  # groups of windows that are read before they are needed, and that may wait to be written
+
+
+class Clock:
+    """Seconds spent in each kind of work; each kind is one thread's."""
+
+    def __init__(self) -> None:
+        self.seconds = dict.fromkeys(("load", "read", "kernel", "write"), 0.0)
+
+    @contextmanager
+    def __call__(self, kind: str):
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[kind] += time.perf_counter() - started
+
+
+class Reader:
+    """Groups of windows, ready for the model: what one row of windows reads is held, never the scene."""
+
+    def __init__(self, inputs: list[spec.Input], rasters: list[Rows], layout: spec.Layout, fixed: dict, clock: Clock) -> None:
+        self.inputs, self.rasters, self.layout, self.fixed, self.clock = inputs, rasters, layout, fixed, clock
+
+    def groups(self, most: int):
+        """(row of windows, windows along it), top to bottom, each of about as many windows."""
+        along = len(self.layout.columns.starts)
+        parts = -(-along // most)
+        for k in range(len(self.layout.rows.starts)):
+            for part in range(parts):
+                yield k, range(part * along // parts, (part + 1) * along // parts)
+
+    def feeds(self, k: int, windows: range) -> dict[str, numpy.ndarray]:
+        """[window, ...] of each input of the graph; a fixed batch is filled up with zeros."""
+        with self.clock("read"):
+            rows = self.layout.rows.pixels(k)
+            columns = [self.layout.columns.pixels(j) for j in windows]
+            first, last = min(int(c.min()) for c in columns), max(int(c.max()) for c in columns) + 1
+            size = self.layout.fixed_batch or len(windows)
+            made = {}
+            for source, raster in zip(self.inputs, self.rasters):
+                strip = source.prepare(raster.take(rows, slice(first, last)))
+                batch = None
+                for n, at in enumerate(columns):
+                    straight = at[-1] - at[0] == len(at) - 1
+                    x = source.shaped(strip[:, :, at[0] - first : at[-1] + 1 - first] if straight else strip[:, :, at - first])
+                    if batch is None:
+                        batch = numpy.zeros((size, *x.shape), x.dtype)
+                    batch[n] = x
+                made[source.port.name] = batch
+            for name, values in self.fixed.items():
+                made[name] = numpy.broadcast_to(values, (size, *values.shape)).copy()
+            return made
+
+
+class Kernel:
+    """The model over one group; where a batch does not fit into memory, its halves."""
+
+    def __init__(self, model: Model, block: dict, layout: spec.Layout, channels_last: bool, clock: Clock, log) -> None:
+        self.model, self.block, self.layout, self.last, self.clock, self.log = model, block, layout, channels_last, clock, log
+
+    def __call__(self, feeds: dict, count: int) -> numpy.ndarray:
+        """[window, channel, row, column] of the first ``count`` windows. Fails with ``model.*``."""
+        with self.clock("kernel"):
+            y = self._run(feeds)
+        return self._channels(y)[:count]
+
+    def _run(self, feeds: dict) -> numpy.ndarray:
+        size = len(next(iter(feeds.values())))
+        if size > self.layout.batch:
+            return self._halves(feeds, size // 2)
+        try:
+            return self.model.run(feeds)
+        except MemoryError as failure:
+            if size == 1 or self.layout.fixed_batch:
+                tile = f"{self.layout.rows.tile} x {self.layout.columns.tile}"
+                raise StepError(
+                    "model.memory",
+                    f"{size} windows of {tile} do not fit beside a model of {megabytes(self.model.weights)} MB: "
+                    "use a smaller tile, or run it on a larger machine",
+                ) from failure
+        half = size // 2
+        self.log(f"a batch of {size} windows does not fit into memory: {half} at once from here on")
+        self.layout.batch = min(self.layout.batch, half)
+        return self._halves(feeds, half)
+
+    def _halves(self, feeds: dict, half: int) -> numpy.ndarray:
+        parts = [{k: v[:half] for k, v in feeds.items()}, {k: v[half:] for k, v in feeds.items()}]
+        return numpy.concatenate([self._run(part) for part in parts])
+
+    def _channels(self, y: numpy.ndarray) -> numpy.ndarray:
+        tile, batch, task = (self.layout.rows.tile, self.layout.columns.tile), y.shape[0] if y.ndim else 0, self.block["task"]
+        if y.dtype.kind != "f" or y.dtype.itemsize < 4:
+            y = y.astype("float32")
+        if task in spec.CHIP and y.ndim in (1, 2):
+            y = self._activated(y.reshape(batch, -1, 1, 1))
+            return numpy.broadcast_to(y, (*y.shape[:2], *tile))
+        if task in spec.CHIP:
+            raise StepError("model.bad_output", f"the model gives {list(y.shape)}: for task {task} it must give [window, class]")
+        if y.ndim == 2:
+            raise StepError("model.bad_output", f"the model gives {list(y.shape)}, one answer a window: set inference.task: classification")
+        if y.ndim == 5 and 1 in y.shape[1:3]:
+            y = y.squeeze(2 if y.shape[2] == 1 else 1)
+        if y.ndim == 3:
+            y = y[:, None]
+        last = y.ndim == 4 and y.shape[1:3] == tile and (self.last or y.shape[2:] != tile)
+        return self._activated(checked(numpy.moveaxis(y, -1, 1) if last else y, batch, *tile))
+
+    def _activated(self, y: numpy.ndarray) -> numpy.ndarray:
+        if self.block["activation"] == "softmax":
+            if y.shape[1] == 1:
+                raise StepError("model.bad_output", "activation softmax over one channel is 1 everywhere: set inference.activation: sigmoid")
+            return softmax(y, 1)
+        return sigmoid(y) if self.block["activation"] == "sigmoid" else y
+
+
+def cache_bytes(scenes) -> int:
+    """What GDAL may hold: the block that is decoded, and the rows of blocks that are written and masked."""
+    scene = scenes[0]
+    blocks = sum(s.block_shapes[0][0] * s.block_shapes[0][1] * s.count * 4 for s in scenes)
+    return 2 * blocks + scene.width * 512 * 4 + (16 << 20)
+
+
+def scene_paths(job, inputs: list[spec.Input]) -> list[str]:
+    """The raster of each input. Fails with ``artifact.missing``."""
+    return [job.read("imputed_input_image" if n == 0 else f"imputed_input_image:{i.name}") for n, i in enumerate(inputs)]
+
+
+def gaps_of(job, stack, scene, n: int, name, value) -> Gaps | None:
+    """Where the scene as delivered has no value, for a model that was trained with a value of its own there."""
+    key = "original_input_image" if n == 0 else f"original_input_image:{name}"
+    if value is None or key not in job.artifacts:
+        return None
+    original = stack.enter_context(open_scene(job.read(key), "input"))
+    bands = [b + 1 for b in (job.parameters.get("source_bands") or range(scene.count))] if n == 0 else list(range(1, scene.count + 1))
+    if original.shape != scene.shape or len(bands) != scene.count or max(bands) > original.count:
+        return None
+    return Gaps(original, bands)
+
+
+def infer(job, folder: str = "/model") -> None:
+    """Runs ``folder``/model.onnx over the model input; what it is run by: ``spec.read_block``.
+
+    Holds the windows of a few groups and one row of windows of scores, never the scene. Fails with
+    ``model.*``, ``artifact.missing``, ``input.*``, ``step.disk``.
+    """
+    started, clock, p = time.perf_counter(), Clock(), job.parameters
+    memory = Memory(p.get("memory_mb"))
+    path = os.path.join(folder, p.get("weights") or "model.onnx")
+    block, like_terratorch = spec.read_block(p, os.path.dirname(path))
+    with clock("load"):
+        model = Model(path, memory, bool(p.get("gpu")), job.log)
+    inputs = spec.inputs_of(block, model)
+    mask = os.path.join(job.inputs, "valid.tif")
+    if not os.path.isfile(mask):
+        raise StepError("artifact.missing", "valid.tif is not among the inputs: give the whole folder that url-connector made")
+    paths = scene_paths(job, inputs)
+    with ExitStack() as stack:
+        scenes = [stack.enter_context(open_scene(path, "input")) for path in paths]
+        if len({scene.shape for scene in scenes}) > 1:
+            sizes = ", ".join(f"{os.path.basename(s.name)} {s.width} x {s.height}" for s in scenes)
+            raise spec.bad(f"the inputs differ in size ({sizes}): bring them to one grid")
+        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=cache_bytes(scenes)))
+        valid = stack.enter_context(open_scene(mask, "input"))
+        _scene(job, block, like_terratorch, model, inputs, scenes, valid, stack, memory, clock)
+    wall = time.perf_counter() - started
+    work = wall - clock.seconds["load"]
+    job.details |= {
+        "seconds": {kind: round(value, 3) for kind, value in clock.seconds.items()} | {"wall": round(wall, 3)},
+        "kernel_share": round(clock.seconds["kernel"] / work, 3),
+        "provider": model.provider,
+        "threads": model.threads,
+        "peak_mb": peak_mb(),
+    }
+    job.log(f"prediction {job.details}")
+
+
+def _scene(job, block, like_terratorch, model, inputs, scenes, valid, stack, memory, clock) -> None:
+    first = scenes[0]
+    for source, scene in zip(inputs, scenes):
+        source.fit(scene.count, block["frames"] if block["temporal"] or len(source.port.shape) == 5 else None, block["channels_last"])
+    gives = spec.gives_of(block, model)
+    kept = spec.as_list(block["output_on_inference"])
+    unknown = set(kept) - set(spec.OUTPUTS)
+    if unknown:
+        raise StepError("model.bad_runtime", f"output_on_inference: {', '.join(sorted(unknown))} is not known: use {', '.join(spec.OUTPUTS)}")
+    layout = spec.layout_of(block, like_terratorch, inputs, first.height, first.width, gives == "classes", job.log)
+    if block["activation"] != "none":
+        gives = "probabilities"
+    threshold = block["threshold"] if block["threshold"] is not None else 0.5 if gives == "probabilities" else 0.0
+    dates = spec.as_list(p_dates) if (p_dates := job.parameters.get("dates")) else []
+    fixed = {name: coordinates(name, first, dates, inputs[0].frames) for name in block["coords"] if name in model.inputs}
+    pixels = layout.rows.tile * layout.columns.tile
+    bands = sum(len(source.flat["select"]) for source in inputs)
+    memory.need("windows", (2 * AHEAD + 2) * layout.batch * pixels * bands * 4)
+    rasters = [
+        Rows(scene, layout.rows.tile, gaps_of(job, stack, scene, n, source.name, block["nan_replace"]), block["nan_replace"])
+        for n, (source, scene) in enumerate(zip(inputs, scenes))
+    ]
+
+    def room(channels: int, height: int, width: int) -> None:
+        extra = sum(kind != "prediction" for kind in kept)
+        memory.need("a row of windows of scores", (3 + extra) * channels * height * width * 4)
+
+    stem = os.path.splitext(os.path.basename(first.name))[0]
+    extra = [kind for kind in kept if kind != "prediction" and block["task"] not in ("regression", "scalar_regression")]
+    outputs = Outputs(job, stack.enter_context(ExitStack()), first, valid, stem, block["task"], gives, threshold, extra)
+    strip = Strip(layout.rows, layout.columns, layout.rule, layout.floor, layout.flat, room)
+    reader = Reader(inputs, rasters, layout, fixed, clock)
+    kernel = Kernel(model, block, layout, inputs[0].channels_last, clock, job.log)
+    windows = _pipeline(reader, kernel, strip, outputs, layout, clock, job.log)
+    outputs.check()
+    with clock("write"):
+        outputs.stack.close()
+    if outputs.counted:
+        job.details["classes"] = {str(value): outputs.counted[value] for value in sorted(outputs.counted)}
+    if outputs.no_number:
+        job.log(f"{outputs.no_number} pixels got no number (NaN) from the model: they are nodata")
+        job.details["nan_pixels"] = outputs.no_number
+    job.details |= {"windows": windows, "batch": layout.batch, "memory_mb": {k: megabytes(v) for k, v in memory.parts.items()}}
+
+
+def _pipeline(reader: Reader, kernel: Kernel, strip: Strip, outputs: Outputs, layout, clock: Clock, log) -> int:
+    """Reads, computes and writes side by side; the number of windows."""
+    total = len(layout.rows.starts) * len(layout.columns.starts)
+
+    def take_in(k: int, windows: range, y: numpy.ndarray) -> None:
+        with clock("write"):
+            if windows.start == 0:
+                done = strip.finish(layout.rows.starts[k]) if k else None
+                if done:
+                    outputs.write(*done)
+            for n, j in enumerate(windows):
+                strip.add(k, j, y[n])
+
+    groups, done = reader.groups(layout.batch), 0
+    with ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(1) as writing:
+        ahead, behind = deque(), deque()
+        try:
+            for _ in range(AHEAD):
+                _ahead(ahead, groups, reading, reader)
+            while ahead:
+                k, windows, future = ahead.popleft()
+                feeds = future.result()
+                _ahead(ahead, groups, reading, reader)
+                y = kernel(feeds, len(windows))
+                outputs.open(y.shape[1])
+                behind.append(writing.submit(take_in, k, windows, y))
+                if len(behind) > AHEAD:
+                    behind.popleft().result()
+                done += len(windows)
+                if windows.stop == len(layout.columns.starts):
+                    log(f"window {done} of {total}")
+            for future in behind:
+                future.result()
+            with clock("write"):
+                last = strip.finish(layout.rows.length)
+                if last:
+                    outputs.write(*last)
+        except BaseException:
+            reading.shutdown(wait=True, cancel_futures=True)
+            writing.shutdown(wait=True, cancel_futures=True)
+            raise
+    return total
+
+
+def _ahead(ahead: deque, groups, reading, reader: Reader) -> None:
+    group = next(groups, None)
+    if group:
+        ahead.append((*group, reading.submit(reader.feeds, *group)))

@@ -1,0 +1,95 @@
+"""A model's input, decoded once and kept on disk by rows, so that memory does not grow with the scene."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import tempfile
+
+import numpy
+from rasterio.windows import Window
+
+from geodag.inference.memory import megabytes
+from geodag.program import StepError
+from geodag.raster import read
+
+CHUNK_BYTES = 16_000_000
+
+
+class Gaps:
+    """Where the scene as delivered has no value: a band's own nodata, or NaN.
+
+    ``bands``: its band numbers, counted from 1, in the order of the model input.
+    """
+
+    def __init__(self, scene, bands: list[int]) -> None:
+        self.scene, self.bands = scene, bands
+
+    def windows(self, first: int, high: int):
+        """Windows over ``high`` rows from ``first``, along the file's own blocks, about ``CHUNK_BYTES`` each."""
+        width, wide = self.scene.width, self.scene.block_shapes[0][1]
+        pixel = len(self.bands) * 4
+        columns = width if wide >= width else min(width, max(wide, 512 // wide * wide))
+        rows = max(1, min(high, CHUNK_BYTES // (columns * pixel)))
+        for row in range(first, first + high, rows):
+            for column in range(0, width, columns):
+                yield Window(column, row, min(columns, width - column), min(rows, first + high - row))
+
+    def fill(self, into: numpy.ndarray, first: int, high: int, value: float) -> None:
+        """Puts ``value`` into ``into`` [slot of a row, band, column] wherever rows ``first`` to ``first + high`` have none."""
+        for window in self.windows(first, high):
+            raw = read(self.scene, self.bands, window, "input")
+            for n, (values, number) in enumerate(zip(raw, self.bands)):
+                nodata = self.scene.nodatavals[number - 1]
+                gap = numpy.isnan(values) if values.dtype.kind == "f" else numpy.zeros(values.shape, bool)
+                gap = gap if nodata is None else gap | (values == nodata)
+                rows, columns = numpy.nonzero(gap)
+                into[(rows + window.row_off) % len(into), n, columns + window.col_off] = value
+
+
+class Rows:
+    """The last rows of a raster, float32, in a file of their own that has no name.
+
+    Memory holds one block while it is decoded; the kernel may write the file out when it needs room.
+    """
+
+    def __init__(self, scene, high: int, gaps: Gaps | None, fill: float | None) -> None:
+        self.scene, self.gaps, self.value = scene, gaps, fill
+        self.block_rows, self.block_columns = scene.block_shapes[0]
+        self.kept = min(scene.height, high + 2 * min(self.block_rows, 512))
+        self.next = 0
+        size = self.kept * scene.count * scene.width * 4
+        self.file = tempfile.TemporaryFile()
+        try:
+            os.posix_fallocate(self.file.fileno(), 0, size)
+        except OSError as failure:
+            raise StepError(
+                "step.disk", f"{megabytes(size)} MB for {self.kept} rows of the scene are not free on the disk: free some, or ask for a smaller area"
+            ) from failure
+        self.map = mmap.mmap(self.file.fileno(), size)
+        self.array = numpy.frombuffer(self.map, "float32").reshape(self.kept, scene.count, scene.width)
+
+    def _decode_to(self, last: int) -> None:
+        """Decodes whole rows of blocks until row ``last`` is there."""
+        while self.next <= last:
+            high = min(self.block_rows - self.next % self.block_rows, 512, self.scene.height - self.next)
+            slots = numpy.arange(self.next, self.next + high) % self.kept
+            wide = self.block_columns * max(1, 512 // self.block_columns)
+            for column in range(0, self.scene.width, wide):
+                window = Window(column, self.next, min(wide, self.scene.width - column), high)
+                x = read(self.scene, None, window, "input").astype("float32", copy=False)
+                if self.value is not None:
+                    x[numpy.isnan(x)] = self.value
+                self.array[slots, :, column : column + window.width] = x.transpose(1, 0, 2)
+                self.map.madvise(mmap.MADV_DONTNEED)  # out of this process, not out of the file
+            if self.gaps:
+                self.gaps.fill(self.array, self.next, high, self.value)
+                self.map.madvise(mmap.MADV_DONTNEED)
+            self.next += high
+
+    def take(self, rows: numpy.ndarray, columns: slice) -> numpy.ndarray:
+        """[row, band, column] of these rows of the scene, which never lie far above those taken before."""
+        self._decode_to(int(rows.max()))
+        x = self.array[rows % self.kept, :, columns]
+        self.map.madvise(mmap.MADV_DONTNEED)
+        return x
