@@ -5,6 +5,9 @@ export const ARTIFACTS = {
   original_input_image: 'the scene as delivered',
   imputed_input_image: 'the model input: float32, bands of the spec in order, nodata filled',
   model_output_image: 'the prediction: int16 (classes) or float32, one band, nodata -1 or -9999',
+  model_output_probabilities:
+    'the probability of each class: float32, a band a class, nodata -9999',
+  model_output_logits: 'what the model gives for each class: float32, a band a class, nodata -9999',
   model_output_image_raw: 'the prediction before a generic processor changed it',
   model_input_original_image_rgb: 'red, green, blue of the scene, nodata -9999',
   model_output_image_masked: 'the prediction with 997 water, 998 snow, 999 cloud, nodata -9999',

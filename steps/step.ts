@@ -48,8 +48,14 @@ export const defineStep = <P extends z.ZodType>(step: Step<P>) => step
 export const STEP_EXEC: ContainerWithExecOpts = { expect: ReturnType.Any }
 
 /** The image of `containers/<name>`, built on first use and cached by content from then on. */
-export const image = (env: StepEnvironment, name: string): Container =>
-  env.assets.directory(`containers/${name}`).dockerBuild()
+export const image = (
+  env: StepEnvironment,
+  name: string,
+  args: Readonly<Record<string, string>> = {},
+): Container =>
+  env.assets
+    .directory(`containers/${name}`)
+    .dockerBuild({ buildArgs: Object.entries(args).map(([name, value]) => ({ name, value })) })
 
 /** Lets a step with network reach the servers of the caller's own machine. */
 export const withServices = (env: StepEnvironment, container: Container): Container =>

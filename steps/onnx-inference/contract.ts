@@ -1,40 +1,16 @@
 import { z } from 'zod'
-import { modelBands } from '../bands.ts'
 import { defineContract } from '../contract.ts'
-import { PlanError } from '../errors.ts'
+import { modelRun, modelRunPlanned, planModelRun } from '../model-run.ts'
 import type { PlanContext } from '../plan-context.ts'
 import { weights } from '../weights.ts'
 
-/** How an ONNX model [batch, band, row, column] is run over a scene. */
-export const onnxParameters = z.strictObject({
-  weights,
-  task: z.enum(['segmentation', 'regression']).default('segmentation'),
-  tile: z.number().int().min(8).max(4096).describe('Side of a window, pixels'),
-  overlap: z.number().int().min(0).default(0).describe('Pixels that neighbours share'),
-  batch: z.number().int().min(1).max(64).default(4),
-  blend: z.enum(['mean', 'ramp']).default('mean'),
-  activation: z.enum(['none', 'softmax']).default('none'),
-  mean: z.array(z.number()).default([]).describe('Per band, after scaling'),
-  std: z.array(z.number().positive()).default([]),
-})
+/** How an ONNX model is run over a scene: its weights, and the keys of `runtime.json`. */
+export const onnxParameters = z.strictObject({ weights, ...modelRun })
 
-/** @throws PlanError `model.invalid` where mean or std is not one number a band */
-const checkStatistics = (block: z.output<typeof onnxParameters>, bands: number): void => {
-  for (const name of ['mean', 'std'] as const) {
-    const given = block[name].length
-    if (given && given !== bands)
-      throw new PlanError(
-        'model.invalid',
-        `inference.${name}: ${given} values for ${bands} bands of model_input_data_spec: give one a band`,
-      )
-  }
-}
-
-const plan = ({ inference, input_spec, options }: PlanContext) => {
-  if (!inference) return undefined
-  const block = inference as z.output<typeof onnxParameters>
-  checkStatistics(block, modelBands(input_spec[0]!, inference).length)
-  return { ...block, allow_private_hosts: options.allowPrivateHosts ?? false }
+const plan = (context: PlanContext) => {
+  if (!context.inference) return undefined
+  const block = planModelRun(context.inference as z.output<typeof onnxParameters>, context)
+  return { ...block, allow_private_hosts: context.options.allowPrivateHosts ?? false }
 }
 
 export const contract = defineContract({
@@ -45,10 +21,10 @@ export const contract = defineContract({
   inference: onnxParameters,
   plan,
   consumes: ['imputed_input_image'],
-  produces: ['model_output_image'],
+  produces: ['model_output_image', 'model_output_probabilities', 'model_output_logits'],
   parameters: onnxParameters
-    .extend({ allow_private_hosts: z.boolean().default(false) })
-    .refine((p) => p.overlap < p.tile, {
+    .extend({ ...modelRunPlanned, allow_private_hosts: z.boolean().default(false) })
+    .refine((p) => (p.overlap ?? 0) < Math.min(...[p.tile ?? Infinity].flat()), {
       path: ['overlap'],
       message: 'must be smaller than tile',
     }),

@@ -11,7 +11,14 @@ test('the raster programs keep what their own tests say, in the image that they 
     const ran = assets()
       .directory('containers/raster')
       .dockerBuild()
-      .withExec(['pip', 'install', '-q', '--disable-pip-version-check', 'pytest==8.4.2'])
+      .withExec([
+        'pip',
+        'install',
+        '-q',
+        '--disable-pip-version-check',
+        'pytest==8.4.2',
+        'onnx==1.23.2',
+      ])
       .withMountedDirectory('/geodag', tests)
       .withWorkdir('/geodag')
       .withExec(['python3', '-m', 'pytest', '-q', '-p', 'no:cacheprovider', 'steps'], {

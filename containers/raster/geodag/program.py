@@ -85,7 +85,8 @@ def run(main, timeout_seconds: int = 1800) -> None:
         job = Job(json.load(file), sys.argv[2], sys.argv[3])
     error = None
     try:
-        _limit_memory()
+        if not job.parameters.get("gpu"):  # CUDA maps the whole of its memory as addresses
+            _limit_memory()
         _alarm(timeout_seconds)
         main(job)
     except StepError as failure:

@@ -24,6 +24,6 @@ def coordinates(name: str, scene, dates: list[str], frames: int) -> numpy.ndarra
         return numpy.array([[day.year, day.timetuple().tm_yday - 1] for day in days], "float32")
     if scene.crs is None:
         raise StepError("model.no_place", "the model takes latitude and longitude, the scene has no CRS: set one with gdal_edit.py -a_srs EPSG:<code>")
-    x, y = scene.transform * (scene.width / 2, scene.height / 2)
+    x, y = scene.xy(scene.height // 2, scene.width // 2)
     longitude, latitude = rasterio.warp.transform(scene.crs, "EPSG:4326", [x], [y])
     return numpy.array([latitude[0], longitude[0]], "float32")

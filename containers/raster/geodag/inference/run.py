@@ -25,10 +25,10 @@ AHEAD = 2  # groups of windows that are read before they are needed, and that ma
 
 
 class Clock:
-    """Seconds spent in each kind of work; each kind is one thread's."""
+    """Seconds of each kind of work, one thread each; ``wait``: the kernel stood still for lack of a window or of room."""
 
     def __init__(self) -> None:
-        self.seconds = dict.fromkeys(("load", "read", "kernel", "write"), 0.0)
+        self.seconds = dict.fromkeys(("load", "read", "kernel", "write", "wait"), 0.0)
 
     @contextmanager
     def __call__(self, kind: str):
@@ -144,18 +144,36 @@ def cache_bytes(scenes) -> int:
     return 2 * blocks + scene.width * 512 * 4 + (16 << 20)
 
 
-def scene_paths(job, inputs: list[spec.Input]) -> list[str]:
-    """The raster of each input. Fails with ``artifact.missing``."""
-    return [job.read("imputed_input_image" if n == 0 else f"imputed_input_image:{i.name}") for n, i in enumerate(inputs)]
+def plain_name(name: str) -> str:
+    return "".join(c for c in name.lower() if c.isalnum())
 
 
-def gaps_of(job, stack, scene, n: int, name, value) -> Gaps | None:
+def modality_keys(job, inputs: list[spec.Input]) -> list[tuple[str, int]]:
+    """(what follows an artifact's key, position in the spec) of each input: by its name, else by its place.
+
+    Fails with ``model.bad_input``.
+    """
+    tags = [key.partition(":")[2] for key in job.artifacts if key.startswith("imputed_input_image:")]
+    if not tags and len(inputs) == 1:
+        return [("", 0)]
+    names = {plain_name(tag): n for n, tag in enumerate(tags)}
+    wanted = [plain_name(i.name or i.port.name) for i in inputs]
+    if not all(name in names for name in wanted):
+        if len(tags) != len(inputs):
+            said = ", ".join(i.name or i.port.name for i in inputs)
+            raise spec.bad(f"the model takes {said}, model_input_data_spec gives {', '.join(tags) or 'one modality'}: name them alike (modality_tag)")
+        wanted = list(names)
+    return [(f":{tags[names[name]]}", names[name]) for name in wanted]
+
+
+def gaps_of(job, stack, scene, key: tuple[str, int], value) -> Gaps | None:
     """Where the scene as delivered has no value, for a model that was trained with a value of its own there."""
-    key = "original_input_image" if n == 0 else f"original_input_image:{name}"
-    if value is None or key not in job.artifacts:
+    artifact, given = f"original_input_image{key[0]}", job.parameters.get("source_bands") or []
+    if value is None or artifact not in job.artifacts:
         return None
-    original = stack.enter_context(open_scene(job.read(key), "input"))
-    bands = [b + 1 for b in (job.parameters.get("source_bands") or range(scene.count))] if n == 0 else list(range(1, scene.count + 1))
+    original = stack.enter_context(open_scene(job.read(artifact), "input"))
+    indexes = given[key[1]] if key[1] < len(given) else range(scene.count)
+    bands = [index + 1 for index in indexes] if max(indexes, default=-1) < original.count else list(range(1, scene.count + 1))
     if original.shape != scene.shape or len(bands) != scene.count or max(bands) > original.count:
         return None
     return Gaps(original, bands)
@@ -177,7 +195,8 @@ def infer(job, folder: str = "/model") -> None:
     mask = os.path.join(job.inputs, "valid.tif")
     if not os.path.isfile(mask):
         raise StepError("artifact.missing", "valid.tif is not among the inputs: give the whole folder that url-connector made")
-    paths = scene_paths(job, inputs)
+    keys = modality_keys(job, inputs)
+    paths = [job.read(f"imputed_input_image{suffix}") for suffix, _ in keys]
     with ExitStack() as stack:
         scenes = [stack.enter_context(open_scene(path, "input")) for path in paths]
         if len({scene.shape for scene in scenes}) > 1:
@@ -185,7 +204,7 @@ def infer(job, folder: str = "/model") -> None:
             raise spec.bad(f"the inputs differ in size ({sizes}): bring them to one grid")
         stack.enter_context(rasterio.Env(GDAL_CACHEMAX=cache_bytes(scenes)))
         valid = stack.enter_context(open_scene(mask, "input"))
-        _scene(job, block, like_terratorch, model, inputs, scenes, valid, stack, memory, clock)
+        _scene(job, block, like_terratorch, model, inputs, keys, scenes, valid, stack, memory, clock)
     wall = time.perf_counter() - started
     work = wall - clock.seconds["load"]
     job.details |= {
@@ -198,7 +217,7 @@ def infer(job, folder: str = "/model") -> None:
     job.log(f"prediction {job.details}")
 
 
-def _scene(job, block, like_terratorch, model, inputs, scenes, valid, stack, memory, clock) -> None:
+def _scene(job, block, like_terratorch, model, inputs, keys, scenes, valid, stack, memory, clock) -> None:
     first = scenes[0]
     for source, scene in zip(inputs, scenes):
         source.fit(scene.count, block["frames"] if block["temporal"] or len(source.port.shape) == 5 else None, block["channels_last"])
@@ -211,14 +230,14 @@ def _scene(job, block, like_terratorch, model, inputs, scenes, valid, stack, mem
     if block["activation"] != "none":
         gives = "probabilities"
     threshold = block["threshold"] if block["threshold"] is not None else 0.5 if gives == "probabilities" else 0.0
-    dates = spec.as_list(p_dates) if (p_dates := job.parameters.get("dates")) else []
+    dates = spec.as_list(job.parameters.get("dates"))
     fixed = {name: coordinates(name, first, dates, inputs[0].frames) for name in block["coords"] if name in model.inputs}
     pixels = layout.rows.tile * layout.columns.tile
     bands = sum(len(source.flat["select"]) for source in inputs)
     memory.need("windows", (2 * AHEAD + 2) * layout.batch * pixels * bands * 4)
     rasters = [
-        Rows(scene, layout.rows.tile, gaps_of(job, stack, scene, n, source.name, block["nan_replace"]), block["nan_replace"])
-        for n, (source, scene) in enumerate(zip(inputs, scenes))
+        Rows(scene, layout.rows.tile, gaps_of(job, stack, scene, key, block["nan_replace"]), block["nan_replace"])
+        for key, scene in zip(keys, scenes)
     ]
 
     def room(channels: int, height: int, width: int) -> None:
@@ -264,13 +283,15 @@ def _pipeline(reader: Reader, kernel: Kernel, strip: Strip, outputs: Outputs, la
                 _ahead(ahead, groups, reading, reader)
             while ahead:
                 k, windows, future = ahead.popleft()
-                feeds = future.result()
+                with clock("wait"):
+                    feeds = future.result()
                 _ahead(ahead, groups, reading, reader)
                 y = kernel(feeds, len(windows))
                 outputs.open(y.shape[1])
                 behind.append(writing.submit(take_in, k, windows, y))
                 if len(behind) > AHEAD:
-                    behind.popleft().result()
+                    with clock("wait"):
+                        behind.popleft().result()
                 done += len(windows)
                 if windows.stop == len(layout.columns.starts):
                     log(f"window {done} of {total}")

@@ -164,7 +164,8 @@ def as_list(value) -> list:
 def inputs_of(block: dict, model: Model) -> list[Input]:
     """One a raster, in the graph's order. Fails with ``model.bad_input``."""
     ports = [port for port in model.inputs.values() if port.name not in block["coords"]]
-    rows = block["inputs"] or [{"mean": block["mean"], "std": block["std"], "scale": block.get("scale")}]
+    alone = [{"mean": block["mean"], "std": block["std"]}]
+    rows = block["inputs"] or ([{"name": port.name} for port in ports] if len(ports) > 1 and not block["mean"] else alone)
     named = {row.get("name"): row for row in rows}
     missing = sorted(set(block["coords"]) - set(model.inputs) - set(named))
     if len(rows) != len(ports) or missing:
