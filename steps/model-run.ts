@@ -116,6 +116,12 @@ export const planModelRun = <B extends ModelRun>(block: B, context: PlanContext)
     ...block,
     ...(options.gpu ? { gpu: true } : {}),
     ...(date && block.coords?.includes('temporal_coords') ? { dates: [date] } : {}),
-    ...(source.kind === 'scene' ? { source_bands: bands.map(({ index }) => index) } : {}),
+    ...(source.kind === 'scene'
+      ? {
+          source_bands: context.input_spec.map((spec) =>
+            modelBands(spec, block).map(({ index }) => index),
+          ),
+        }
+      : {}),
   }
 }
