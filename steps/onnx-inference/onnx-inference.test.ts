@@ -46,7 +46,13 @@ const band = (index: number) => ({
   RGB_band: null,
 })
 const context = (inference: object, more: Partial<PlanContext> = {}): PlanContext => ({
-  ...{ inference_id: 'i', model: 'm', inference: { ...base, ...inference }, layers: [] },
+  ...{
+    task_id: 't',
+    inference_id: 'i',
+    model: 'm',
+    inference: { ...base, ...inference },
+    layers: [],
+  },
   ...{ input_spec: [{ bands: [5, 3, 8, 4, 2, 1].map(band) }], post_processing: {}, options: {} },
   ...{ source: { kind: 'scene', scenes: [{ modality: null, file: 'a.tif' }] }, date: '2024-02-01' },
   ...more,
