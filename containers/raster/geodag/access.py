@@ -94,8 +94,9 @@ class Access:
             return self._tokens[container]
 
 
-def secret_of(path: str = FILE) -> dict:
+def secret_of() -> dict:
     """The secret file's JSON; nothing where the run has none. Fails with ``source.bad_access``."""
+    path = FILE
     if not os.path.exists(path):
         return {}
     try:

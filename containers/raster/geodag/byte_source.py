@@ -40,6 +40,8 @@ class RemoteFile:
 
     def read(self, start: int, size: int) -> bytes:
         """Bytes from ``start``; an empty answer after a failure, which is kept: GDAL's callbacks carry no exception."""
+        if start > 0 and start + size > self.size and not self.failure:  # from 0 it is GDAL's first look, of any file
+            self.failure = StepError("source.not_raster", f"{self.said} is cut off: its header points past its {self.size} bytes; choose another item or day")
         size = min(size, self.size - start)
         if size <= 0 or self.failure:
             return b""

@@ -32,7 +32,7 @@ from items import Grid, bounds_of
 from values import nodata_of
 
 # GDAL's share of memory for decoded blocks, all threads together; a block row of a Sentinel-2 tile is 22 MB.
-CACHE_MEGABYTES = 64
+CACHE_MEGABYTES = 32
 # Below the time that the frame gives a program, so that the end has a name of its own.
 MAX_SECONDS = 1700
 
@@ -111,6 +111,12 @@ def impute(job, modality: dict, path: str) -> int:
         )
 
 
+def peak_memory() -> int:
+    """Most bytes that this process held: the high water mark of proc(5), which begins with its own program."""
+    with open("/proc/self/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) * 1024
+
+
 def name_classes(modality: dict) -> None:
     """A band that an item calls a class band is one, whatever the plan says."""
     for band in modality["bands"]:
@@ -139,7 +145,7 @@ def main(job) -> None:
     bbox = transform_bounds(grid.crs, "EPSG:4326", *bounds_of(grid), densify_pts=21)
     job.details = {
         "crs": str(grid.crs), "bbox": bbox if all(map(math.isfinite, bbox)) else None, "filled_pixels": sum(one["filled_pixels"] for one in told),
-        "modalities": told, "rasterio": rasterio.__version__, **used,
+        "modalities": told, "rasterio": rasterio.__version__, "peak_memory_bytes": peak_memory(), **used,
     }
 
 
