@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream'
 import type { Db } from '../database/database.ts'
-import { forgetHeard } from './step-logs.ts'
+import { forgetHeard, hear } from './step-logs.ts'
 
 const LARGEST = 10 * 1024 * 1024
 const ANSI = /\u001b\[[0-9;]*m/g
@@ -68,14 +68,8 @@ export class LiveLog extends Writable {
     this.waiting = ''
     if (text && process_id)
       this.flushing = this.flushing.then(() =>
-        this.db
-          .insertInto('step_log')
-          .values({ task_id: this.task, process_id, text })
-          .execute()
-          .then(
-            () => undefined,
-            () => undefined, // a live line lost while Postgres is away; the whole log follows
-          ),
+        // a live line lost while Postgres is away; the whole log follows
+        hear(this.db, this.task, process_id, text),
       )
     return this.flushing
   }

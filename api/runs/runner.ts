@@ -9,7 +9,7 @@ import { planTask } from './plan-task.ts'
 import { LostLease, recorder as makeRecorder, type TaskRow } from './record.ts'
 import { type RunDeps, runTask } from './run-task.ts'
 import { killsItsRunner } from './settle.ts'
-import { keepHeard } from './step-logs.ts'
+import { hear, keepHeard, wholeLog } from './step-logs.ts'
 
 const CLEAN_SECONDS = 60
 
@@ -147,11 +147,15 @@ export class Runner {
   private async plan(task: TaskRow): Promise<void> {
     const { recorder } = this.deps
     await recorder.started(task, 0, 'Planning inference tasks ..')
-    const key = logKey(task.inference_id, task.task_id, task.pipeline_steps[0]!.process_id)
-    const log = (text: string, code: number) =>
-      this.deps.store
-        .put(key, `Task ID: ${task.task_id}\n${text}\nReturn code: ${code}\n`)
-        .catch(() => undefined) // a planner without a log still has planned
+    const { process_id } = task.pipeline_steps[0]!
+    const key = logKey(task.inference_id, task.task_id, process_id)
+    const log = async (text: string, code: number) => {
+      const whole = wholeLog(task.task_id, process_id, text, code)
+      // Where the store is away the database keeps it, and it is moved later.
+      await this.deps.store
+        .put(key, whole)
+        .catch(() => hear(this.deps.db, task.task_id, process_id, whole))
+    }
     try {
       await planTask(this.deps, task, (text) => log(text, 0))
     } catch (error) {

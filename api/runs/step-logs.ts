@@ -11,9 +11,12 @@ export interface Logged {
   readonly inference_id: string
 }
 
+const HEAD = '----------------INVOKING TASK----------------\n'
+
 /** A step's log as clients read it, with `code` where the step's end is known. */
 export const wholeLog = (task: string, step: string, text: string, code?: number): string => {
-  const head = `----------------INVOKING TASK----------------\nTask ID: ${task}\n`
+  if (text.startsWith(HEAD)) return text
+  const head = `${HEAD}Task ID: ${task}\n`
   const command = text.startsWith('Command: ') ? '' : `Command: ${step}\n`
   const end = code === undefined ? '' : `Return code: ${code}\n`
   return `${head}${command}${text.replace(/\n?$/, '\n')}${end}`
@@ -30,6 +33,17 @@ export const heardOf = async (db: Db, task: string, step: string): Promise<strin
     .execute()
   return rows.length ? rows.map((row) => row.text).join('') : undefined
 }
+
+/** Keeps text of a step in the database; lost where that is away too. */
+export const hear = (db: Db, task_id: string, process_id: string, text: string): Promise<void> =>
+  db
+    .insertInto('step_log')
+    .values({ task_id, process_id, text })
+    .execute()
+    .then(
+      () => undefined,
+      () => undefined,
+    )
 
 export const forgetHeard = async (db: Db, task: string, step?: string): Promise<void> => {
   await db
