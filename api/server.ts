@@ -42,9 +42,9 @@ export const start = async (config: Config, roles: Roles): Promise<Started> => {
   const databaseUrl = config.DATABASE_URL ?? own!.url
   const db = openDatabase(databaseUrl, 12)
   await persist(() => migrate(db))
-  await seedShipped(db, config)
+  await persist(() => seedShipped(db, config))
   const listener = new Listener(databaseUrl)
-  await listener.open()
+  await persist(() => listener.open())
 
   let publicUrl = config.PUBLIC_URL?.replace(/\/$/, '') ?? `http://127.0.0.1:${config.PORT}`
   const store: Store = config.S3_ENDPOINT

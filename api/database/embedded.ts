@@ -10,6 +10,7 @@ import { exclusively } from './lock.ts'
 
 const WATCH_MS = 1000
 const SAY_MS = 10_000
+const START_TRIES = 5
 
 const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
 const say = (text: string): void => console.error(`geodag: ${text}`)
@@ -83,13 +84,25 @@ class Supervisor {
     return exclusively(this.folder, async () => {
       if (!existsSync(join(this.folder, 'PG_VERSION')))
         await makeCluster(this.folder, this.password)
-      for (;;) {
+      for (let tries = START_TRIES; ;) {
         const found = postmaster(this.folder)
         this.port = found ? this.keepPort(found.port) : await this.freePort()
-        if (!found) await startCluster(this.folder, this.port)
+        if (!found && !(await this.tryStart(--tries))) continue
         if (await this.answers()) return
       }
     })
+  }
+
+  /** The dead server's last sessions may still hold its memory for a moment. */
+  private async tryStart(left: number): Promise<boolean> {
+    try {
+      await startCluster(this.folder, this.port)
+      return true
+    } catch (error) {
+      if (left <= 0) throw error
+      await pause(1000)
+      return false
+    }
   }
 
   private keepPort(port: number): number {

@@ -9,7 +9,7 @@ import { planTask } from './plan-task.ts'
 import { LostLease, recorder as makeRecorder, type TaskRow } from './record.ts'
 import { type RunDeps, runTask } from './run-task.ts'
 import { killsItsRunner } from './settle.ts'
-import { hear, keepHeard, wholeLog } from './step-logs.ts'
+import { hear, keepHeard } from './step-logs.ts'
 
 const CLEAN_SECONDS = 60
 
@@ -150,7 +150,7 @@ export class Runner {
     const { process_id } = task.pipeline_steps[0]!
     const key = logKey(task.inference_id, task.task_id, process_id)
     const log = async (text: string, code: number) => {
-      const whole = wholeLog(task.task_id, process_id, text, code)
+      const whole = `Task ID: ${task.task_id}\n${text}\nReturn code: ${code}\n`
       // Where the store is away the database keeps it, and it is moved later.
       await this.deps.store
         .put(key, whole)

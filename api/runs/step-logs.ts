@@ -15,7 +15,7 @@ const HEAD = '----------------INVOKING TASK----------------\n'
 
 /** A step's log as clients read it, with `code` where the step's end is known. */
 export const wholeLog = (task: string, step: string, text: string, code?: number): string => {
-  if (text.startsWith(HEAD)) return text
+  if (/\nReturn code: \d+\n$/.test(text)) return text // whole already
   const head = `${HEAD}Task ID: ${task}\n`
   const command = text.startsWith('Command: ') ? '' : `Command: ${step}\n`
   const end = code === undefined ? '' : `Return code: ${code}\n`
@@ -72,12 +72,22 @@ export const keepHeard = async (
     .executeTakeFirst()
   if (!row || row.deleted) return forgetHeard(db, task.task_id)
   if (!['FINISHED', 'FAILED', 'STOPPED'].includes(row.status)) return
-  for (const { process_id, status } of row.pipeline_steps as WireStep[]) {
-    const text = await heardOf(db, task.task_id, process_id)
-    if (text === undefined) continue
+  for (const step of row.pipeline_steps as WireStep[]) {
+    const { process_id, status } = step
+    const heard = await heardOf(db, task.task_id, process_id)
+    // A step that failed before it began says why in its log too.
+    if (heard === undefined && status !== 'FAILED') continue
     const key = logKey(task.inference_id, task.task_id, process_id)
-    if (over.includes(status) || (await store.size(key)) === undefined)
-      await store.put(key, wholeLog(task.task_id, process_id, text))
+    const stands = heard === undefined || !over.includes(status)
+    if (!stands || (await store.size(key)) === undefined)
+      await store.put(key, textOf(task.task_id, step, heard ?? ''))
     await forgetHeard(db, task.task_id, process_id)
   }
+}
+
+const CODES: Record<string, number> = { FINISHED: 0, FAILED: 1 }
+
+const textOf = (task: string, { process_id, status, error }: WireStep, heard: string): string => {
+  const why = error && status === 'FAILED' ? `${error.code}: ${error.message}\n` : ''
+  return wholeLog(task, process_id, heard.replace(/(?<!\n|^)$/, '\n') + why, CODES[status])
 }
