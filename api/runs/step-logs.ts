@@ -15,7 +15,7 @@ const HEAD = '----------------INVOKING TASK----------------\n'
 
 /** A step's log as clients read it, with `code` where the step's end is known. */
 export const wholeLog = (task: string, step: string, text: string, code?: number): string => {
-  if (/\nReturn code: \d+\n$/.test(text)) return text // whole already
+  if (/^Task ID: [^]*\nReturn code: \d+\n$/.test(text)) return text // whole already
   const head = `${HEAD}Task ID: ${task}\n`
   const command = text.startsWith('Command: ') ? '' : `Command: ${step}\n`
   const end = code === undefined ? '' : `Return code: ${code}\n`
@@ -89,5 +89,6 @@ const CODES: Record<string, number> = { FINISHED: 0, FAILED: 1 }
 
 const textOf = (task: string, { process_id, status, error }: WireStep, heard: string): string => {
   const why = error && status === 'FAILED' ? `${error.code}: ${error.message}\n` : ''
-  return wholeLog(task, process_id, heard.replace(/(?<!\n|^)$/, '\n') + why, CODES[status])
+  const lines = heard && !heard.endsWith('\n') ? `${heard}\n` : heard
+  return wholeLog(task, process_id, lines + why, CODES[status])
 }
