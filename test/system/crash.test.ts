@@ -65,7 +65,8 @@ const killSessions = async (one: Process, id: string, name: string, times: numbe
 test('SIGKILL while a script runs, then the scene is gone: the script fails, what ended stays', async () => {
   const victim = await runner()
   const id = await submit(await share('gone.tif'), slow(60), 'gone_sleeper.py')
-  await client.until(id, () => sleepers('gone_sleeper.py').length > 0)
+  const heard = () => service.db.selectFrom('step_log').selectAll().execute()
+  while (!(await heard()).some(({ text }) => text.includes('tick'))) await sleep(100)
   const before = await steps(id)
   await victim.end('SIGKILL')
   const left = () => readdirSync(tmpdir()).filter((name) => name.includes(`-${victim.child.pid}-`))
@@ -91,8 +92,7 @@ test('SIGKILL while a script runs, then the scene is gone: the script fails, wha
   expect(left()).toEqual([])
   const { body } = await client.get(`/v2/tasks/${id}-task_0/logs/generic-python-processor`)
   expect(await (await fetch(body.step_log_url)).text()).toContain('tick')
-  const rows = await service.db.selectFrom('step_log').selectAll().execute()
-  expect(rows).toEqual([])
+  expect(await heard()).toEqual([])
   await heir.end('SIGTERM')
 })
 
