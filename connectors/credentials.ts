@@ -1,3 +1,4 @@
+import type { Bucket } from './buckets.ts'
 import { ConnectorError } from './errors.ts'
 import type { CatalogueRow } from './row.ts'
 
@@ -12,6 +13,8 @@ export interface Credentials {
   readonly planetary_computer?: string
   /** Bearer token of an operator's own catalogue, by connector name */
   readonly tokens?: Readonly<Record<string, string>>
+  /** Buckets whose scenes users may name as `s3://bucket/key` */
+  readonly buckets?: readonly Bucket[]
 }
 
 /** Variables that hold an account, as a message names them. */

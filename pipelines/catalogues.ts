@@ -1,8 +1,10 @@
 import { accessFor, isOpen } from '../connectors/access.ts'
+import { signedObjects } from '../connectors/buckets.ts'
 import type { Credentials } from '../connectors/credentials.ts'
 import { ConnectorError } from '../connectors/errors.ts'
 import { planningCatalogue } from '../connectors/planning.ts'
 import type { CatalogueRow } from '../connectors/row.ts'
+import { contractOf } from '../steps/contracts.ts'
 import { PlanError } from './errors.ts'
 import type { PlannedTask } from './plan.ts'
 import { type PlannerCatalogue, readsOf } from './planner.ts'
@@ -40,6 +42,14 @@ const named = async <T>(work: () => Promise<T>): Promise<T> => {
   }
 }
 
+/** The `s3://` URLs that the steps of tasks read. */
+const objectsOf = (tasks: readonly Pick<PlannedTask, 'steps'>[]): string[] =>
+  tasks.flatMap(({ steps }) =>
+    steps.flatMap(
+      ({ process_id, parameters }) => contractOf(process_id).objects?.(parameters) ?? [],
+    ),
+  )
+
 export const cataloguesOf = ({ mostTasks, ...options }: CataloguesOptions): Catalogues => {
   const catalogue = () =>
     planningCatalogue({ ...options, mostTasks, today: new Date().toISOString().slice(0, 10) })
@@ -53,7 +63,9 @@ export const cataloguesOf = ({ mostTasks, ...options }: CataloguesOptions): Cata
     search: (row, query) => named(() => first.search(row, query)),
     access: (tasks) =>
       named(async () => {
-        const access = await accessFor(readsOf(tasks, first.find), options)
+        const read = await accessFor(readsOf(tasks, first.find), options)
+        const objects = signedObjects(objectsOf(tasks), options.credentials.buckets ?? [])
+        const access = { ...read, signed: { ...read.signed, ...objects } }
         return isOpen(access) ? undefined : JSON.stringify(access)
       }),
   }

@@ -1,5 +1,6 @@
 import { parse } from 'yaml'
 import { z } from 'zod'
+import { buckets } from '../connectors/buckets.ts'
 import type { Credentials } from '../connectors/credentials.ts'
 import { parseCatalogues, rowsWith } from '../connectors/operator.ts'
 import type { CatalogueRow } from '../connectors/row.ts'
@@ -16,6 +17,7 @@ const accounts = z.strictObject({
   cdse: z.strictObject({ accessKeyId: text, secretAccessKey: text }).optional(),
   planetary_computer: text.optional(),
   tokens: z.record(z.string(), text).optional(),
+  buckets: buckets.optional(),
 })
 
 /** @throws PlanError `catalogue.invalid` */

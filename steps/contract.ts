@@ -32,6 +32,8 @@ export interface StepContract<P extends z.ZodType = z.ZodType> {
   readonly inference?: z.ZodType
   /** What of catalogues its parameters make it read: whoever runs it gets access for these */
   readonly reads?: (parameters: unknown) => readonly CatalogueRead[]
+  /** `s3://` URLs that its parameters make it read: whoever runs it signs them */
+  readonly objects?: (parameters: unknown) => readonly string[]
   /** For a step that stands in the plan exactly when this says so, whatever the model lists */
   readonly wanted?: (request: PlanRequest) => boolean
   /**

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ROWS } from '../../connectors/catalogue.ts'
+import { parseBuckets } from '../../connectors/buckets.ts'
 import type { Credentials } from '../../connectors/credentials.ts'
 import { parseCatalogues, rowsWith } from '../../connectors/operator.ts'
 import type { CatalogueRow } from '../../connectors/row.ts'
@@ -40,6 +41,8 @@ export const catalogueSettings = {
   PLANETARY_COMPUTER_KEY: z.string().optional(),
   STAC_CATALOGUES: parsed(parseCatalogues).optional(),
   STAC_TOKENS: parsed(tokens).optional(),
+  /** JSON: buckets whose scenes users may name as `s3://bucket/key` */
+  S3_SOURCES: parsed(parseBuckets).optional(),
 }
 const settings = z.object(catalogueSettings)
 export type CatalogueSettings = z.output<typeof settings>
@@ -71,6 +74,7 @@ export const openCatalogue = (env: CatalogueSettings): Catalogue => {
       ...(NASA_EARTH_BEARER_TOKEN ? { earthdata: NASA_EARTH_BEARER_TOKEN } : {}),
       ...(PLANETARY_COMPUTER_KEY ? { planetary_computer: PLANETARY_COMPUTER_KEY } : {}),
       ...(STAC_TOKENS ? { tokens: STAC_TOKENS } : {}),
+      ...(env.S3_SOURCES ? { buckets: env.S3_SOURCES } : {}),
     },
   }
 }

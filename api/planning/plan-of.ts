@@ -64,7 +64,10 @@ export const planOf = async (
     recorded.generic_processor as RunProcessor | undefined,
   )
   const { url: geoserverUrl } = geoserverOf(config)
-  const { scenes, fetches } = ownFiles(store, request.spatial_domain.urls ?? [])
+  const { scenes, fetches } = ownFiles(
+    { store, buckets: config.catalogue.credentials.buckets ?? [] },
+    request.spatial_domain.urls ?? [],
+  )
   const asked = { ...request, spatial_domain: { ...request.spatial_domain, urls: scenes } }
   const planned = await planRequest(asked, model, catalogue, {
     inferenceId,

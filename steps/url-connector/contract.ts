@@ -103,5 +103,11 @@ export const contract = defineContract({
   consumes: [],
   produces: ['original_input_image', 'imputed_input_image'],
   parameters,
+  objects: (given) => {
+    const { url, modalities = [] } = given as UrlConnectorParameters
+    return [url, ...modalities.map((one) => one.url)].filter(
+      (one) => one?.startsWith('s3://') === true,
+    ) as string[]
+  },
   plan,
 })

@@ -103,3 +103,10 @@ test('what no model and no script reads may be a vector layer', () => {
   expect(planned([S2], [at(null)]).layer).toBe(false)
   expect(planned([S2], [at(null)], null, { processor }).layer).toBe(false)
 })
+
+test('the objects that the operator has to sign are those of buckets alone', () => {
+  const objects = (scenes: Scene[]) => contract.objects!(planned([S2, S1], scenes))
+  expect(objects([at('S2L2A', 's3://b/a.tif'), at('s1_grd')])).toEqual(['s3://b/a.tif'])
+  expect(objects([at('S2L2A'), at('s1_grd')])).toEqual([])
+  expect(contract.objects!(planned([S2], [at(null, 's3://b/a.tif')]))).toEqual(['s3://b/a.tif'])
+})

@@ -7,6 +7,8 @@ import re
 import shutil
 
 from archive import Archive
+from geodag.access import FILE as ACCESS
+from geodag.access import secret_of
 from geodag.content import refuse_other
 from geodag.fetch import fetch
 from geodag.program import StepError
@@ -15,8 +17,6 @@ from layers import layer_kind, pack_shapefile
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 # Where step.ts mounts what program/scenes.py took out of a zip of several.
 UNPACKED = "/scenes"
-# What the operator signed for, by URL of the request: a secret of the run, of which nothing is logged.
-ACCESS = "/run/secrets/access.json"
 
 
 def date_in(text: str) -> str | None:
@@ -89,19 +89,12 @@ def _source(job, scene: dict, target: str) -> tuple[str, str, bool]:
 
 def download(parameters: dict, url: str, path: str, log) -> None:
     """Fails as :func:`geodag.fetch.fetch`, and with ``source.bad_url`` for a bucket that nobody signed for."""
-    signed = _signed().get(url)
+    signed = secret_of(ACCESS).get("signed", {}).get(url)
     if signed is None and url.startswith("s3://"):
         raise StepError("source.bad_url", f"{url[:120]}: no access to s3:// is configured for it: give an https URL, or ask the operator")
     # An endpoint that the operator named may well be on a network of his own.
     private = parameters["allow_private_hosts"] or signed is not None
     fetch(signed or url, path, parameters["max_bytes"], private, log)
-
-
-def _signed() -> dict:
-    if not os.path.exists(ACCESS):
-        return {}
-    with open(ACCESS, encoding="utf-8") as file:
-        return json.load(file).get("signed", {})
 
 
 def _keep(path: str, target: str, own: bool) -> str:
