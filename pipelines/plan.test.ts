@@ -115,13 +115,27 @@ test('a bbox that is not [west, south, east, north] in degrees is refused', () =
   )
 })
 
-test('a switch that no step does is refused, not ignored', () => {
-  const post_processing = { ocean_masking: 'True', cloud_masking: 'False' }
-  expect(() => planInference(request({ post_processing }), model, { files: ['a.tif'] })).toThrow(
-    /post_processing\.ocean_masking is not built yet/,
-  )
+test('masks, regularisation and polygons reach the step that makes them; what they lie at is fetched', () => {
+  const post_processing = {
+    ocean_masking: 'True',
+    mask_from_url: { url: 'https://example.com/m.geojson' },
+    regularization: { technique: 'hybrid' },
+  }
+  const steps = planInference(request({ post_processing }), model, { files: ['a.tif'] }).tasks[0]!
+    .steps
+  expect(steps.map((step) => step.process_id).slice(0, 3)).toEqual([
+    ...['url-connector', 'onnx-inference', 'mask-sources'],
+  ])
+  expect(steps[3]!.parameters).toMatchObject({
+    masks: { ocean_masking: true, mask_from_url: { buffer_size_m: 100 } },
+    regularization: { technique: 'hybrid', classes: [1] },
+  })
   const off = { post_processing: { ocean_masking: 'False', mask_from_url: null } }
-  expect(planInference(request(off), model, { files: ['a.tif'] }).tasks).toHaveLength(1)
+  expect(planInference(request(off), model, { files: ['a.tif'] }).tasks[0]!.steps).toHaveLength(4)
+  const wrong = { post_processing: { regularization: { technique: 'round' } } }
+  expect(() => planInference(request(wrong), model, { files: ['a.tif'] })).toThrow(
+    /request\.post_processing: post_processing\.regularization\.technique/,
+  )
 })
 
 test('a step before what it needs is refused, with the order', () => {

@@ -65,7 +65,9 @@ export const postProcessing = z.looseObject({
   snow_ice_masking: flag.optional(),
   permanent_water_masking: flag.optional(),
   ocean_masking: flag.optional(),
-  regularization: flag.optional(),
+  regularization: z.union([flag, z.looseObject({})]).optional(),
+  polygons: flag.optional(),
+  mask_from_url: z.union([flag, z.looseObject({})]).optional(),
 })
 
 /** What a user asks for: the body of `POST /v2/inference`, or a YAML file on the command line. */

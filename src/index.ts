@@ -268,7 +268,7 @@ export class Geodag {
   /** Step: RGB, masks, preview and archive.zip of a prediction. */
   @func()
   async postprocessGeneric(
-    /** JSON of the step's parameters: rgb, masks, mask_band, colors */
+    /** JSON of the step's parameters: rgb, masks, mask_band, regularization, classes */
     parameters: string,
     /** Scene and prediction, as the steps before returned them */
     input: Directory,

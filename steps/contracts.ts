@@ -1,6 +1,7 @@
 import type { StepContract } from './contract.ts'
 import { contract as dataConnector } from './data-connector/contract.ts'
 import { contract as genericPythonProcessor } from './generic-python-processor/contract.ts'
+import { contract as maskSources } from './mask-sources/contract.ts'
 import { contract as onnxInference } from './onnx-inference/contract.ts'
 import { contract as postprocessGeneric } from './postprocess-generic/contract.ts'
 import { contract as pushToGeoserver } from './push-to-geoserver/contract.ts'
@@ -11,6 +12,7 @@ export const contracts = {
   'url-connector': urlConnector,
   'data-connector': dataConnector,
   'onnx-inference': onnxInference,
+  'mask-sources': maskSources,
   'generic-python-processor': genericPythonProcessor,
   'postprocess-generic': postprocessGeneric,
   'push-to-geoserver': pushToGeoserver,

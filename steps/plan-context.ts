@@ -78,11 +78,22 @@ export type Source =
       readonly modalities: readonly ModalityItems[]
     }
 
+/** Where the operator has better masks than those that come with geodag. */
+export interface MaskSettings {
+  /** URL of polygons of land: GeoJSON, GeoPackage or a zipped Shapefile */
+  readonly landPolygons?: string
+  /** URL of a raster of permanent water, or of a STAC collection of such */
+  readonly permanentWater?: string
+  /** Its values that are water; default 1 */
+  readonly permanentWaterValues?: readonly number[]
+}
+
 /** What the caller adds to the request: the same for all tasks. */
 export interface PlanOptions {
   readonly processor?: Processor
   readonly geoserverUrl?: string
   readonly allowPrivateHosts?: boolean
+  readonly masks?: MaskSettings
   /** The inference exec asks the engine for GPUs */
   readonly gpu?: boolean
 }

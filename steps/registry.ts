@@ -1,6 +1,7 @@
 import type { StepName } from './contracts.ts'
 import { dataConnector } from './data-connector/step.ts'
 import { genericPythonProcessor } from './generic-python-processor/step.ts'
+import { maskSources } from './mask-sources/step.ts'
 import { onnxInference } from './onnx-inference/step.ts'
 import { postprocessGeneric } from './postprocess-generic/step.ts'
 import { pushToGeoserver } from './push-to-geoserver/step.ts'
@@ -15,6 +16,7 @@ export const registry: Readonly<Record<StepName, Step>> = {
   'url-connector': erase(urlConnector),
   'data-connector': erase(dataConnector),
   'onnx-inference': erase(onnxInference),
+  'mask-sources': erase(maskSources),
   'generic-python-processor': erase(genericPythonProcessor),
   'postprocess-generic': erase(postprocessGeneric),
   'push-to-geoserver': erase(pushToGeoserver),

@@ -1,71 +1,63 @@
 import { z } from 'zod'
 import { classBandOf, encodings, modelBands } from '../bands.ts'
 import { defineContract } from '../contract.ts'
-import { PlanError } from '../errors.ts'
 import type { PlanContext } from '../plan-context.ts'
+import { maskFromUrl, readPostProcessing, regularization } from '../post-processing.ts'
 
-const rgb = z.tuple([
-  z.number().int().min(0).max(255),
-  z.number().int().min(0).max(255),
-  z.number().int().min(0).max(255),
-])
+const byte = z.number().int().min(0).max(255)
+const index = z.number().int().min(0)
 
-const colorsOf = ({ layers }: PlanContext) => {
-  const layer = layers.find((entry) => entry.filepath_key.startsWith('model_output'))
-  const entries = z
-    .object({
-      segmentation: z.array(
-        z.object({
-          color: z.string().regex(/^#[0-9a-f]{6}$/i),
-          opacity: z.coerce.number().default(0),
-          quantity: z.coerce.number(),
-        }),
-      ),
-    })
-    .safeParse(layer?.geoserver_style)
-  if (!entries.success) return {}
-  const byte = (color: string, at: number) => parseInt(color.slice(at, at + 2), 16)
+const styled = z.object({
+  segmentation: z.array(
+    z.object({
+      color: z.string().regex(/^#[0-9a-f]{6}$/i),
+      opacity: z.coerce.number().default(0),
+      quantity: z.coerce.number(),
+      label: z.string().max(200).nullish(),
+    }),
+  ),
+})
+
+/** Label, colour and opacity of each value, from the style of the layer that shows the prediction. */
+const classesOf = ({ layers }: PlanContext) => {
+  const entries = layers
+    .filter((entry) => entry.filepath_key.startsWith('model_output'))
+    .map((entry) => styled.safeParse(entry.geoserver_style).data?.segmentation)
+    .find((found) => found !== undefined)
+  const part = (color: string, at: number) => parseInt(color.slice(at, at + 2), 16)
   return Object.fromEntries(
-    entries.data.segmentation.map(({ color, opacity, quantity }) => [
+    (entries ?? []).map(({ color, opacity, quantity, label }) => [
       String(quantity),
-      { rgb: [byte(color, 1), byte(color, 3), byte(color, 5)], opacity },
+      { label: label ?? '', rgb: [part(color, 1), part(color, 3), part(color, 5)], opacity },
     ]),
   )
 }
 
-/** Switches that the seed has and no step here does yet: asked for, they are refused, not ignored. */
-const NOT_BUILT = ['ocean_masking', 'regularization', 'mask_from_url'] as const
-
-/** @throws PlanError `request.post_processing` for a switch that no step does */
-const masksOf = ({ post_processing: post }: PlanContext) => {
-  const asked = NOT_BUILT.find((name) => post[name])
-  if (asked)
-    throw new PlanError(
-      'request.post_processing',
-      `post_processing.${asked} is not built yet: leave it out or give false`,
-    )
-  return {
-    cloud_masking: post.cloud_masking ?? false,
-    snow_ice_masking: post.snow_ice_masking ?? false,
-    permanent_water_masking: post.permanent_water_masking ?? false,
-  }
-}
-
 const plan = (context: PlanContext) => {
   const spec = context.input_spec[0]!
-  const { bands } = spec
-  const maskBand = classBandOf(spec)
-  const rgb = (['R', 'G', 'B'] as const).map((c) => bands.find((b) => b.RGB_band === c)?.index)
+  const { regularization, polygons, ...masks } = readPostProcessing(context.post_processing)
+  const classBand = classBandOf(spec)
+  // A catalogue's step writes the bands in the order of the spec, whatever their index was.
+  const placeOf = (band: { index: number; band_name: string }) =>
+    context.source.kind === 'items'
+      ? spec.bands.findIndex((other) => other.band_name === band.band_name)
+      : band.index
+  const rgb = (['R', 'G', 'B'] as const).map((c) => spec.bands.find((b) => b.RGB_band === c))
   return {
-    rgb: rgb.every((index) => index !== undefined) ? rgb : null,
-    masks: masksOf(context),
-    bands: modelBands(spec, context.inference).map(({ index }) => index),
-    mask_band: maskBand && { index: maskBand.index, encoding: maskBand.encoding },
-    colors: colorsOf(context),
+    date: context.date,
+    rgb: rgb.every((band) => band !== undefined) ? rgb.map((band) => placeOf(band)) : null,
+    bands: modelBands(spec, context.inference).map(placeOf),
+    masks,
+    mask_band: classBand && { index: placeOf(classBand), encoding: classBand.encoding },
+    water_values: context.options.masks?.permanentWaterValues ?? [1],
+    regularization,
+    ...(polygons === undefined ? {} : { polygons }),
+    classes: classesOf(context),
+    model: { name: context.model },
   }
 }
 
-/** Masks, RGB, preview and archive; band indexes count from 0 in the scene as delivered. */
+/** Masks, outlines, layers, statistics, picture, Item and archive; band indexes count from 0. */
 export const contract = defineContract({
   name: 'postprocess-generic',
   stage: 'postprocess',
@@ -75,16 +67,22 @@ export const contract = defineContract({
   produces: [
     'model_input_original_image_rgb',
     'model_output_image_masked',
+    'model_output_regularized_image',
+    'model_output_regularized_vector',
+    'model_output_classes',
+    'model_output_classes_names',
+    'model_output_vector',
+    'model_output_geojson',
+    'statistics',
     'preview',
     'item',
     'archive',
   ],
   parameters: z.strictObject({
-    rgb: z
-      .tuple([z.number().int().min(0), z.number().int().min(0), z.number().int().min(0)])
-      .nullable(),
+    date: z.iso.date().nullable().default(null),
+    rgb: z.tuple([index, index, index]).nullable(),
     bands: z
-      .array(z.number().int().min(0))
+      .array(index)
       .default([])
       .describe('Indexes of the bands that the model reads: values, whatever the file calls them'),
     masks: z
@@ -92,16 +90,29 @@ export const contract = defineContract({
         cloud_masking: z.boolean(),
         snow_ice_masking: z.boolean(),
         permanent_water_masking: z.boolean(),
+        ocean_masking: z.boolean(),
+        mask_from_url: maskFromUrl.nullable(),
       })
       .partial()
       .default({}),
     mask_band: z
-      .strictObject({
-        index: z.number().int().min(0),
-        encoding: z.enum(encodings),
-      })
+      .strictObject({ index, encoding: z.enum(encodings), modality: z.string().optional() })
       .nullable()
       .default(null),
-    colors: z.record(z.string(), z.strictObject({ rgb, opacity: z.number() })).default({}),
+    water_values: z.array(z.number().int()).min(1).default([1]),
+    regularization: regularization.nullable().default(null),
+    polygons: z.boolean().optional().describe('Absent: up to 36,000,000 pixels'),
+    polygon_tolerance_pixels: z.number().min(0).default(1),
+    classes: z
+      .record(
+        z.string(),
+        z.strictObject({
+          label: z.string().default(''),
+          rgb: z.tuple([byte, byte, byte]),
+          opacity: z.number(),
+        }),
+      )
+      .default({}),
+    model: z.strictObject({ name: z.string(), digest: z.string().optional() }).optional(),
   }),
 })

@@ -4,29 +4,37 @@ Pure: it says nothing of the run, so the same inputs give the same bytes.
 """
 
 import datetime
-import math
 import os
 import re
 
-import numpy
-import rasterio
-
+from assets import asset, digest, grid
 from footprint import footprint
 
-RASTER = "https://stac-extensions.github.io/raster/v2.0.0/schema.json"
-PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
-GEOTIFF = "image/tiff; application=geotiff"
+EXTENSIONS = [
+    f"https://stac-extensions.github.io/{name}/schema.json"
+    for name in ("projection/v2.0.0", "raster/v2.0.0", "classification/v2.0.0", "processing/v1.2.0", "file/v2.1.0")
+]
 # Artifact key to (asset key, roles, title); what a task did not make is left out.
 ASSETS = {
     "model_output_image": ("prediction", ["data"], "Prediction"),
-    "model_output_image_masked": ("prediction_masked", ["data"], "Prediction with 997 water, 998 snow, 999 cloud"),
+    "model_output_image_masked": ("prediction_masked", ["data"], "Prediction under its masks: 999 cloud, 998 snow, 997 water, 90 by URL"),
     "model_output_regularized_image": ("prediction_regularized", ["data"], "Prediction with regularised outlines"),
+    "model_output_regularized_vector": ("outlines_regularized", ["data"], "Regularised outlines"),
+    "model_output_classes": ("classes", ["data", "visual"], "Classes with colours and names"),
+    "model_output_classes_names": ("classes_names", ["metadata"], "Names of the classes, read by GDAL beside the raster"),
+    "model_output_vector": ("polygons", ["data"], "Polygons of every class, GeoPackage"),
+    "model_output_geojson": ("polygons_geojson", ["data"], "Polygons of every class, GeoJSON"),
+    "statistics": ("statistics", ["metadata"], "Pixels, share and area of every class"),
     "model_output_image_raw": ("prediction_raw", ["data"], "Prediction before the generic processor"),
     "model_input_original_image_rgb": ("rgb", ["visual", "overview"], "Red, green, blue of the scene"),
     "imputed_input_image": ("model_input", ["data"], "Model input: bands in order, scaled, nodata filled"),
     "original_input_image": ("scene", ["data"], "Scene as delivered"),
+    "cloud_mask_image": ("cloud_mask", ["data"], "Clouds 1 and their shadows 2, by the cloud model"),
+    "permanent_water_image": ("permanent_water", ["data"], "Permanent water, as the operator named it"),
+    "mask_polygons": ("mask_polygons", ["metadata"], "Polygons of the mask by URL"),
     "preview": ("thumbnail", ["thumbnail"], "Scene beside the scene with the prediction over it"),
 }
+CLASSED = ("prediction", "prediction_masked", "prediction_regularized", "classes")
 
 
 def date_of(stem: str) -> str | None:
@@ -39,63 +47,66 @@ def date_of(stem: str) -> str | None:
     return None
 
 
-def item_of(stem: str, prediction, files: dict[str, str]) -> dict | None:
+def item_of(stem: str, prediction, files: dict[str, str], statistics, legend, parameters: dict) -> dict | None:
     """The Item of the scene ``stem``; ``files`` maps artifact keys to paths. None without a date: STAC demands one."""
-    date = date_of(stem)
+    date = parameters.get("date") or date_of(stem)
     if date is None:
         return None
     bbox, geometry = footprint(prediction)
     item = {
         "type": "Feature",
         "stac_version": "1.1.0",
-        "stac_extensions": [PROJECTION, RASTER],
+        "stac_extensions": EXTENSIONS,
         "id": stem,
         "geometry": geometry,
         "bbox": bbox,
-        "properties": {"datetime": f"{date}T00:00:00Z", **grid(prediction)},
+        "properties": {"datetime": f"{date}T00:00:00Z", **grid(prediction), **_processing(parameters), **_statistics(statistics, legend)},
         "links": [],
         "assets": {},
     }
     if geometry is None:
         del item["bbox"]
-    for key, (name, roles, title) in ASSETS.items():
-        if key in files:
-            item["assets"][name] = asset(files[key], roles, title, item["properties"])
+    common = item["properties"]
+    for key, path in files.items():
+        said = ASSETS.get(key) or _of_script(key)
+        if not said:
+            continue
+        name, roles, title = said
+        item["assets"][name] = {**asset(path, roles, title, common), **digest(path)}
+        if name in CLASSED and statistics.classes:
+            item["assets"][name]["bands"][0]["classification:classes"] = _classes(statistics, legend, name == "classes")
+    item["assets"] = dict(sorted(item["assets"].items()))
     return item
 
 
-def grid(raster) -> dict:
-    """The projection extension's words for a raster."""
-    code = raster.crs.to_authority() if raster.crs else None
-    said = {"proj:code": ":".join(code) if code else None}
-    if raster.crs and not code:
-        said["proj:wkt2"] = raster.crs.to_wkt(version="WKT2_2019")
-    return {**said, "proj:shape": [raster.height, raster.width], "proj:transform": list(raster.transform)[:6]}
+def _of_script(key: str) -> tuple[str, list[str], str] | None:
+    """A file that the user's script left: under its own name, after those of the pipeline."""
+    name = key.removeprefix("processor/")
+    return (f"processor_{name}", ["data"], f"{name}, left by the processor") if name != key else None
 
 
-def asset(path: str, roles: list[str], title: str, common: dict) -> dict:
-    said = {"href": f"./{os.path.basename(path)}", "title": title, "roles": roles}
-    if not path.endswith(".tif"):
-        return {**said, "type": "image/png"}
-    with rasterio.open(path, driver="GTiff") as raster:
-        cloud = raster.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") == "COG"
-        # A band's nodata and type are STAC 1.1's own words; only what differs from the Item's grid is repeated.
-        return {
-            **said,
-            "type": f"{GEOTIFF}; profile=cloud-optimized" if cloud else GEOTIFF,
-            **{key: value for key, value in grid(raster).items() if common.get(key) != value},
-            **({"description": raster.tags()["RADIOMETRY"]} if "RADIOMETRY" in raster.tags() else {}),
-            "bands": [band(raster, i) for i in range(raster.count)],
+def _processing(parameters: dict) -> dict:
+    model = parameters.get("model")
+    said = f"{model['name']} over the scene, then masks and polygons" if model else "masks and polygons over a prediction"
+    words = {"processing:lineage": said, "processing:software": {"geodag": "postprocess-generic"}}
+    if model and model.get("digest"):
+        words["processing:software"][model["name"]] = model["digest"]
+    return words
+
+
+def _statistics(statistics, legend) -> dict:
+    return {"geodag:statistics": statistics.table(legend) if statistics.classes else statistics.spread()}
+
+
+def _classes(statistics, legend, as_bytes: bool) -> list[dict]:
+    """The classification extension's words for each value that stands in the raster or in the style."""
+    styled = {int(key) for key in legend.given if re.fullmatch(r"\d+", key)}
+    return [
+        {
+            "value": legend.byte(value) if as_bytes else value,
+            "name": re.sub(r"[^0-9A-Za-z-]+", "_", legend.label(value)).strip("_") or f"class_{value}",
+            "title": legend.label(value),
+            "color_hint": "%02X%02X%02X" % legend.color(value),
         }
-
-
-def band(raster, i: int) -> dict:
-    said = {"name": raster.descriptions[i] or f"band {i + 1}", "data_type": numpy.dtype(raster.dtypes[i]).name}
-    if (raster.scales[i], raster.offsets[i]) != (1.0, 0.0):
-        said |= {"raster:scale": raster.scales[i], "raster:offset": raster.offsets[i]}
-    nodata = raster.nodatavals[i]
-    if nodata is None:
-        return said
-    if not math.isfinite(nodata):
-        return {**said, "nodata": "nan" if math.isnan(nodata) else "inf" if nodata > 0 else "-inf"}
-    return {**said, "nodata": int(nodata) if nodata == int(nodata) else nodata}
+        for value in sorted(set(statistics.pixels) | styled)
+    ]

@@ -1,13 +1,16 @@
-"""The picture of a task: the scene beside the scene with the prediction over it."""
+"""The picture of a task: the scene beside the scene with the prediction over it, and what the colours mean."""
 
 import numpy
 import rasterio
 from PIL import Image
 
+from footer import draw_footer
 from geodag.raster import on_grid, read, same_grid
 
 MAX_SIDE = 1024
-PALETTE = [(69, 137, 255), (250, 77, 86), (36, 161, 72), (241, 194, 27), (165, 110, 255), (0, 157, 154)]
+# A scene of a few pixels is shown large, each pixel as a square.
+MIN_SIDE = 400
+GAP = 8
 
 
 def stretch(rgb: numpy.ndarray) -> numpy.ndarray:
@@ -19,25 +22,20 @@ def stretch(rgb: numpy.ndarray) -> numpy.ndarray:
     return (numpy.sqrt(numpy.clip(scaled, 0, 1)) * 255).astype("uint8")
 
 
-def colored(array: numpy.ndarray, colors: dict) -> tuple[numpy.ndarray, numpy.ndarray]:
+def painted(array: numpy.ndarray, valid: numpy.ndarray, legend) -> tuple[numpy.ndarray, numpy.ndarray]:
     """(uint8 [row, column, 3], opacity [row, column]) of a class or continuous prediction."""
     image = numpy.zeros((*array.shape, 3), "uint8")
-    opacity = numpy.zeros(array.shape, "float32")
     if array.dtype.kind == "f":
-        low, high = numpy.nanpercentile(array[array > -9999], (2, 98)) if (array > -9999).any() else (0, 1)
-        image[..., 0] = numpy.clip((array - low) / max(high - low, 1e-9), 0, 1) * 255
-        opacity[array > -9999] = 0.8
-        return image, opacity
+        valid = valid & numpy.isfinite(array)
+        low, high = numpy.percentile(array[valid], (2, 98)) if valid.any() else (0, 1)
+        image[..., 0] = numpy.where(valid, numpy.clip((array - low) / max(high - low, 1e-9), 0, 1) * 255, 0)
+        return image, numpy.where(valid, 0.8, 0).astype("float32")
     # Looked up by place, not class by class: a processor's raster may hold a million values.
     values, place = numpy.unique(array, return_inverse=True)
     table, share = numpy.zeros((len(values), 3), "uint8"), numpy.zeros(len(values), "float32")
     for i, value in enumerate(values.tolist()):
-        given = colors.get(str(value))
-        if given:
-            table[i], share[i] = given["rgb"], given["opacity"] * 0.7
-        elif value > 0:
-            table[i], share[i] = PALETTE[(value - 1) % len(PALETTE)], 0.7
-    return table[place].reshape(image.shape), share[place].reshape(array.shape)
+        table[i], share[i] = legend.color(value), legend.opacity(value) * 0.7
+    return table[place].reshape(image.shape), numpy.where(valid, share[place].reshape(array.shape), 0)
 
 
 def shrunk(dataset, bands, kind: str) -> numpy.ndarray:
@@ -46,28 +44,34 @@ def shrunk(dataset, bands, kind: str) -> numpy.ndarray:
     return read(dataset, bands, None, kind, shape=tuple(-(-side // step) for side in dataset.shape))
 
 
-def over_scene(prediction, scene, shape: tuple[int, int]) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """(prediction, whether it covers the pixel) [row, column] where the scene lies, warped from another grid."""
-    if same_grid(prediction, scene):
-        return shrunk(prediction, 1, "prediction"), numpy.True_
-    with on_grid(prediction, scene, "prediction", shape=shape) as placed:
-        return read(placed, 1, None, "prediction"), placed.dataset_mask() > 0
+def placed(prediction, like, shape: tuple[int, int]) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """(prediction, whether it has data) [row, column] where ``like`` lies, warped from another grid."""
+    if same_grid(prediction, like):
+        return shrunk(prediction, 1, "prediction"), prediction.read_masks(1, out_shape=shape) > 0
+    with on_grid(prediction, like, "prediction", shape=shape) as warped:
+        return read(warped, 1, None, "prediction"), warped.dataset_mask() > 0
 
 
-def write_preview(path: str, rgb: str | None, prediction, colors: dict) -> None:
-    """Writes a PNG of at most 2 x 1024 x 1024 pixels."""
+def write_preview(path: str, rgb: str | None, prediction, legend, statistics, date: str | None) -> None:
+    """Writes a PNG of two panels of at most 1024 pixels a side, over a footer with legend, scale bar, north arrow and date."""
     if rgb is None:
-        array, seen = shrunk(prediction, 1, "prediction"), True
-        base = numpy.full((*array.shape, 3), 40, "uint8")
+        shape = shrunk(prediction, 1, "prediction").shape
+        base, like = numpy.full((*shape, 3), 40, "uint8"), prediction
+        array, valid = placed(prediction, prediction, shape)
     else:
-        with rasterio.open(rgb) as scene:
-            base = stretch(shrunk(scene, [1, 2, 3], "source"))
-            array, seen = over_scene(prediction, scene, base.shape[:2])
-    image, opacity = colored(array, colors)
-    if prediction.nodata is not None:
-        opacity[array == prediction.nodata] = 0
-    opacity[~numpy.broadcast_to(seen, opacity.shape)] = 0
-    height, a = base.shape[0], opacity[..., None]
+        with rasterio.open(rgb) as like:
+            base = stretch(shrunk(like, [1, 2, 3], "source"))
+            array, valid = placed(prediction, like, base.shape[:2])
+    image, opacity = painted(array, valid, legend)
+    a = opacity[..., None]
     over = (base * (1 - a) + image * a).astype("uint8")
-    gap = numpy.full((height, 8, 3), 255, "uint8")
-    Image.fromarray(numpy.concatenate([base, gap, over], axis=1)).save(path)
+    factor = max(1, MIN_SIDE // max(base.shape[:2]))
+    panels = [panel.repeat(factor, 0).repeat(factor, 1) for panel in (base, over)]
+    height, width = panels[0].shape[:2]
+    step = like.width / width  # pixels of the raster to one of the picture
+    footer = draw_footer(max(2 * width + GAP, 420), like, step, legend, statistics, date)
+    canvas = Image.new("RGB", (footer.width, height + footer.height), "white")
+    canvas.paste(Image.fromarray(panels[0]), (0, 0))
+    canvas.paste(Image.fromarray(panels[1]), (width + GAP, 0))
+    canvas.paste(footer, (0, height))
+    canvas.save(path)
