@@ -141,8 +141,8 @@ def test_the_item_says_what_where_and_when_and_nothing_of_the_run(room):
     west, south, east, north = item["bbox"]
     assert -3.001 < west < east < -2.99 and 40.6 < south < north < 40.7
     band = item["assets"]["prediction"]["bands"][0]
-    assert band.pop("classification:classes")[1] == {"value": 1, "name": "Water", "title": "Water", "color_hint": "0000FF"}
-    assert band == {"name": "band 1", "data_type": "int16", "nodata": -1}
+    assert item["assets"]["prediction"]["classification:classes"][1] == {"value": 1, "name": "Water", "title": "Water", "description": "Water", "color_hint": "0000FF"}
+    assert band == {"name": "band 1", "data_type": "int16", "nodata": -1, "raster:sampling": "area"}
     digest = hashlib.sha256((room.inputs / "preview.png").read_bytes()).hexdigest()
     assert item["assets"]["thumbnail"]["file:checksum"] == f"1220{digest}"
     assert item["assets"]["rgb"]["type"] == "image/tiff; application=geotiff; profile=cloud-optimized"

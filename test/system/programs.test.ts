@@ -5,7 +5,7 @@ import { assets, root, session } from '../support/engine.ts'
 test('the raster programs keep what their own tests say, in the image that they run in', () =>
   session(async () => {
     const tests = dag.host().directory(root, {
-      include: ['steps/**/*.py', 'containers/raster', 'models/tiny-water'],
+      include: ['steps/**/*.py', 'containers/raster', 'models/tiny-water', 'test/stac'],
       exclude: ['**/__pycache__', '**/.pytest_cache'],
     })
     const ran = assets()
@@ -18,6 +18,9 @@ test('the raster programs keep what their own tests say, in the image that they 
         '--disable-pip-version-check',
         'pytest==8.4.2',
         'onnx==1.23.2',
+        'stac-validator==4.1.2',
+        'pystac==1.15.2',
+        'rio-cogeo==7.0.4',
       ])
       .withMountedDirectory('/geodag', tests)
       .withWorkdir('/geodag')

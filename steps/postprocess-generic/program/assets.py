@@ -58,6 +58,7 @@ def _raster(raster, common: dict) -> dict:
 def _band(raster, i: int) -> dict:
     """A band's nodata and type are STAC 1.1's own words, its scale and offset the raster extension's."""
     said = {"name": raster.descriptions[i] or f"band {i + 1}", "data_type": numpy.dtype(raster.dtypes[i]).name}
+    said["raster:sampling"] = raster.tags().get("AREA_OR_POINT", "Area").lower()
     if (raster.scales[i], raster.offsets[i]) != (1.0, 0.0):
         said |= {"raster:scale": raster.scales[i], "raster:offset": raster.offsets[i]}
     nodata = raster.nodatavals[i]

@@ -12,7 +12,7 @@ from footprint import footprint
 
 EXTENSIONS = [
     f"https://stac-extensions.github.io/{name}/schema.json"
-    for name in ("projection/v2.0.0", "raster/v2.0.0", "classification/v2.0.0", "processing/v1.2.0", "file/v2.1.0")
+    for name in ("projection/v2.0.0", "raster/v2.0.0", "classification/v1.1.0", "processing/v1.2.0", "file/v2.1.0")
 ]
 # Artifact key to (asset key, roles, title); what a task did not make is left out.
 ASSETS = {
@@ -74,7 +74,7 @@ def item_of(stem: str, prediction, files: dict[str, str], statistics, legend, pa
         name, roles, title = said
         item["assets"][name] = {**asset(path, roles, title, common), **digest(path)}
         if name in CLASSED and statistics.classes:
-            item["assets"][name]["bands"][0]["classification:classes"] = _classes(statistics, legend, name == "classes")
+            item["assets"][name]["classification:classes"] = _classes(statistics, legend, name == "classes")
     item["assets"] = dict(sorted(item["assets"].items()))
     return item
 
@@ -106,6 +106,7 @@ def _classes(statistics, legend, as_bytes: bool) -> list[dict]:
             "value": legend.byte(value) if as_bytes else value,
             "name": re.sub(r"[^0-9A-Za-z-]+", "_", legend.label(value)).strip("_") or f"class_{value}",
             "title": legend.label(value),
+            "description": legend.label(value),
             "color_hint": "%02X%02X%02X" % legend.color(value),
         }
         for value in sorted(set(statistics.pixels) | styled)
