@@ -156,7 +156,7 @@ def test_the_item_is_valid_by_stac_validator(room, tmp_path):
     said = validate(item, tmp_path)
     assert said[0]["valid_stac"], said
     assert len(said[0]["schema"]) == 1 + len(item["stac_extensions"]) >= 6
-    item["assets"]["prediction"]["classification:classes"][0]["name"] = "no blanks"
+    item["assets"]["prediction"]["classification:classes"][0]["value"] = "no number"
     assert not validate(item, tmp_path)[0]["valid_stac"]
 
 
