@@ -64,6 +64,7 @@ const environment = z.object({
   GEOSERVER_USERNAME: z.string().default('admin'),
   GEOSERVER_PASSWORD: z.string().optional(),
   ALLOW_PRIVATE_HOSTS: flag(false),
+  GPU: flag(false),
   RUNNER_CONCURRENCY: count(2),
   LEASE_SECONDS: count(15),
   STEP_TIMEOUT_SECONDS: count(3600),

@@ -35,6 +35,7 @@ export type InferenceArguments = Maybe<{
   catalogues: File
   credentials: Secret
   allowPrivateHosts: boolean
+  gpu: boolean
   processor: File
   processorParameters: string
   processorLimits: string
@@ -159,6 +160,7 @@ const planOf = async (
   const planned = await planRequest(request, model, catalogue, {
     files: args.inputs ? [...new Set([...files, ...named])] : named,
     ...(args.allowPrivateHosts ? { allowPrivateHosts: true } : {}),
+    ...(args.gpu ? { gpu: true } : {}),
     ...(processor ? { processor } : {}),
     ...geoserverUrlOf(args),
     ...(args.inferenceId ? { inferenceId: args.inferenceId } : {}),

@@ -81,6 +81,8 @@ export class Geodag {
     credentials?: Secret,
     /** Catalogues, scenes and weights on private addresses may be asked: only in a network of your own */
     allowPrivateHosts?: boolean,
+    /** Run the model on the GPUs of the engine's machine; on its CPU where it has none */
+    gpu?: boolean,
     /** Your Python script, run in the sandbox on the prediction */
     processor?: File,
     /** Its parameters, a JSON object */
@@ -116,6 +118,7 @@ export class Geodag {
       catalogues,
       credentials,
       allowPrivateHosts,
+      gpu,
       processor,
       processorParameters,
       processorLimits,

@@ -70,9 +70,10 @@ class Room:
             return Ran(self.inputs, result, log, done.stderr)
         return Ran(out, result, log, done.stderr)
 
-    def fetch(self, file: str, bands: int = 1, scaling_factor: float = 1, **more) -> Ran:
+    def fetch(self, file: str, bands: int | list[dict] = 1, scaling_factor: float = 1, **more) -> Ran:
         """url-connector over a file of /in."""
-        named = [{"index": i, "band_name": f"B{i}", "scaling_factor": scaling_factor} for i in range(bands)]
+        made = [{"index": i, "band_name": f"B{i}", "scaling_factor": scaling_factor} for i in range(bands if isinstance(bands, int) else 0)]
+        named = made if isinstance(bands, int) else bands
         parameters = {
             "file": file, "date": "2024-08-12", "bands": named, "require_crs": False,
             "max_bytes": 4_000_000_000, "allow_private_hosts": False,

@@ -72,6 +72,7 @@ export const planOf = async (
   const planned = await planRequest(asked, model, catalogue, {
     inferenceId,
     allowPrivateHosts: config.ALLOW_PRIVATE_HOSTS,
+    ...(config.GPU ? { gpu: true } : {}),
     ...(processor ? { processor } : {}),
     ...(geoserverUrl ? { geoserverUrl } : {}),
   })

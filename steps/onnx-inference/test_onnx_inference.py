@@ -74,3 +74,15 @@ def test_models_that_do_not_fit(room, model, code):
     scene_of(room, 20, 20)
     ran = infer(room, model)
     assert ran.error["code"] == code and "Traceback" not in ran.log
+
+
+def test_a_model_may_read_six_of_285_bands_or_all_of_them(room):
+    scene = numpy.random.default_rng(3).integers(1, 200, (285, 70, 80)).astype("uint8")
+    room.tif("scene.tif", scene)
+    bands = [{"index": n, "band_name": f"B{n}", "scaling_factor": 1} for n in (280, 2, 30, 4, 5, 6)]
+    room.fetch("scene.tif", bands)
+    made = infer(room, tile=64, source_bands=[[band["index"] for band in bands]], nan_replace=0).pixels("model_output_image")
+    assert numpy.array_equal(made, scene[[band["index"] for band in bands]])
+    room.fetch("scene.tif", 285)
+    inputs = [{"name": "x", "bands": list(range(285)), "select": [280, 1]}]
+    assert numpy.allclose(infer(room, tile=64, inputs=inputs).pixels("model_output_image"), scene[[280, 1]])

@@ -20,7 +20,7 @@ from geodag.program import StepError
 
 # A GeoTIFF's header may promise anything; a full Sentinel-2 tile is 1.2e8 pixels, 3 GB in 13 bands.
 MAX_PIXELS = 400_000_000
-MAX_BANDS = 256
+MAX_BANDS = 1024  # imaging spectrometers have 200 to 450; bytes bound what a scene may be
 MAX_BYTES = 16_000_000_000
 # GDAL decodes whole blocks, so one block is the least memory that a file can be read with.
 MAX_BLOCK_BYTES = 256_000_000
@@ -28,6 +28,7 @@ MAX_BLOCK_BYTES = 256_000_000
 MAX_RATIO = 1000
 SMALL_BYTES = 256_000_000
 WINDOW_BYTES = 32_000_000
+COG_BLOCK_BYTES = 64_000_000
 
 
 def open_scene(path: str, kind: str = "source"):
@@ -141,8 +142,12 @@ def windows(dataset, bands: int):
 
 
 def to_cog(source: str, target: str, resampling: str = "nearest") -> None:
-    """Copies ``source`` to ``target`` as Cloud Optimized GeoTIFF: DEFLATE, 512 px blocks, overviews."""
-    copy(source, target, driver="COG", compress="DEFLATE", blocksize=512, overview_resampling=resampling, num_threads="ALL_CPUS")
+    """Copies ``source`` to ``target`` as Cloud Optimized GeoTIFF: DEFLATE, overviews, blocks of 512 px, fewer for many bands."""
+    with rasterio.open(source) as dataset:
+        pixel = dataset.count * numpy.dtype(dataset.dtypes[0]).itemsize
+    # A block holds all bands of its pixels, and is the least that a reader decodes.
+    side = next((side for side in (512, 256) if side * side * pixel <= COG_BLOCK_BYTES), 128)
+    copy(source, target, driver="COG", compress="DEFLATE", blocksize=side, overview_resampling=resampling, num_threads="ALL_CPUS")
 
 
 @contextmanager
