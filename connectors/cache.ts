@@ -6,22 +6,31 @@ export interface SearchStore {
   set(key: string, value: unknown, seconds: number): Promise<void>
 }
 
-/** In this process's memory: the oldest goes first. */
+const MOST_CHARACTERS = 64 * 1024 * 1024
+
+/** In this process's memory, as text: the oldest goes first when there are too many or too long ones. */
 export const memoryStore = (most = 256, now = Date.now): SearchStore => {
-  const kept = new Map<string, { value: unknown; until: number }>()
+  const kept = new Map<string, { text: string; until: number }>()
+  let characters = 0
+  const forget = (key: string): void => {
+    characters -= kept.get(key)?.text.length ?? 0
+    kept.delete(key)
+  }
   return {
     get: async (key) => {
       const found = kept.get(key)
-      if (found && found.until > now()) return structuredClone(found.value)
-      kept.delete(key)
+      if (found && found.until > now()) return JSON.parse(found.text)
+      forget(key)
       return undefined
     },
     set: async (key, value, seconds) => {
-      kept.delete(key)
-      kept.set(key, { value: structuredClone(value), until: now() + seconds * 1000 })
+      forget(key)
+      const text = JSON.stringify(value)
+      kept.set(key, { text, until: now() + seconds * 1000 })
+      characters += text.length
       for (const oldest of kept.keys()) {
-        if (kept.size <= most) break
-        kept.delete(oldest)
+        if (kept.size <= most && characters <= MOST_CHARACTERS) break
+        forget(oldest)
       }
     },
   }

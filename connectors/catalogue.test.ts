@@ -143,3 +143,16 @@ test.each([
   const written = typeof given === 'string' ? given : JSON.stringify(given)
   expect(() => parseCatalogues(written)).toThrow(text)
 })
+
+test('another Sentinel Hub: its catalogue, its tokens, the same account', () => {
+  const rows = rowsOf({
+    ...{ connector: 'sentinelhub', url: 'https://sh.example.eu/api/v1/catalog/1.0.0' },
+    token_url: 'https://identity.example.eu/token',
+  })
+  const row = findRow('sentinelhub', 's2_l2a', rows)!
+  expect(row).toMatchObject({ account: 'sentinelhub', hosts: ['sh.example.eu'] })
+  expect(row.search).toMatchObject({
+    ...{ kind: 'sentinelhub', token_url: 'https://identity.example.eu/token' },
+  })
+  expect(() => connectorFor(row)).toThrow(/SH_CLIENT_ID/)
+})

@@ -1,5 +1,3 @@
-import { isIP } from 'node:net'
-import { isPublic } from './address.ts'
 import { checkedUrl } from './http.ts'
 import type { RawAsset } from './metadata.ts'
 import type { CatalogueRow } from './row.ts'
@@ -45,10 +43,8 @@ const permitted = (
   const absolute = URL.canParse(href, base) ? new URL(href, base) : undefined
   if (!absolute) throw new Error('not a URL')
   if (row.account === 'planetary_computer') absolute.search = ''
-  const private_ = allowPrivate || row.private_hosts
-  const url = checkedUrl(absolute.href, { hosts: row.hosts, allowPrivate: private_ })
-  if (!private_ && isIP(url.hostname.replace(/^\[|\]$/g, '')) && !isPublic(url.hostname))
-    throw new Error('not a public address')
+  const options = { hosts: row.hosts, allowPrivate: allowPrivate || row.private_hosts }
+  const url = checkedUrl(absolute.href, options)
   if (SIGNED.test(url.search)) throw new Error('signed: its signature would end before the run')
   return url.href
 }

@@ -52,6 +52,8 @@ const definition = z.strictObject({
   /** The API and the hosts want the bearer token of this connector */
   token: z.boolean().default(false),
   driver: z.enum(['GTiff', 'JP2OpenJPEG']).default('GTiff'),
+  /** Of another Sentinel Hub, such as that of the Copernicus Data Space: where its tokens are made */
+  token_url: z.url({ protocol: /^https$/ }).optional(),
   /** Left out: another place for the collections of a connector that is known */
   collections: z.array(collection).optional(),
 })
@@ -125,13 +127,25 @@ const ownRow = (
   })
 }
 
-/** A known connector searched at another place; whoever mirrors it asks for no account of its own. */
-const moved = (known: CatalogueRow, given: CatalogueDefinition): CatalogueRow => ({
-  ...known,
-  search: known.search && { ...known.search, kind: 'stac', url: given.url.replace(/\/+$/, '') },
-  ...{ hosts: given.hosts, private_hosts: given.private_hosts, buckets: {} },
-  account: given.token ? 'token' : 'none',
-})
+/**
+ * A known connector at another place. Whoever mirrors a catalogue asks for no account of its own;
+ * another Sentinel Hub does.
+ */
+const moved = (known: CatalogueRow, given: CatalogueDefinition): CatalogueRow => {
+  if (!known.search) return known
+  const url = given.url.replace(/\/+$/, '')
+  const { private_hosts, token_url } = given
+  if (known.search.kind === 'sentinelhub') {
+    const search = { ...known.search, url, ...(token_url ? { token_url } : {}) }
+    return { ...known, search, hosts: [new URL(url).hostname], private_hosts }
+  }
+  return {
+    ...known,
+    search: { ...known.search, url },
+    ...{ hosts: given.hosts, private_hosts, buckets: {} },
+    account: given.token ? 'token' : 'none',
+  }
+}
 
 /** The built-in rows, with what an operator adds or moves. */
 export const rowsWith = (given: readonly CatalogueDefinition[]): CatalogueRow[] => [

@@ -73,6 +73,8 @@ const passes = ({ status, text }: Answer): boolean =>
   [429, 502, 503, 504].includes(status) ||
   (status === 403 && /^\s*\{\s*"message"\s*:\s*"(Forbidden|Limit Exceeded)"\s*\}\s*$/.test(text))
 
+/** A server may repeat what it was sent. */
+const TOKEN = /(?<=bearer\s+)[^\s"',}]+/gi
 const HEADER = /^(x-[a-z0-9-]{1,60}|accept|prefer)$/i
 
 /** What the `next` link asks for, on the same host. @see STAC API 1.0, item search, paging */
@@ -156,7 +158,7 @@ class Walker {
     if (answer.status >= 400)
       throw new ConnectorError(
         'catalogue.refused',
-        `${host} answers ${answer.status}: ${answer.text.slice(0, 300)}`,
+        `${host} answers ${answer.status}: ${answer.text.slice(0, 300).replace(TOKEN, '***')}`,
       )
     let json: unknown
     try {

@@ -1,10 +1,11 @@
 import { z } from 'zod'
 import type { Connector } from '../../connectors/connector.ts'
-import { type Box, inFrame, polygonsOf, unwrapped } from '../../connectors/geometry.ts'
-import type { FrozenItem } from '../../connectors/item.ts'
+import type { Box } from '../../connectors/geometry.ts'
+import { centreOf } from '../../pipelines/area/crs.ts'
+import { boxShape } from '../../pipelines/area/shapes.ts'
+import { addDays, type DayRange, daysBetween, intervalOf } from '../../pipelines/search/dates.ts'
+import { type Day, daysOf, withinLimits } from '../../pipelines/search/days.ts'
 
-const DAY = 86_400_000
-const HOUR = 3_600_000
 /** Of boxes times dates: each is up to four searches. */
 const MOST_SEARCHES = 50
 const SEARCH_SECONDS = 20
@@ -49,54 +50,19 @@ export const adviceInput = adviceFields
   })
 export type AdviceInput = z.output<typeof adviceInput>
 
-/** A scene with its solar day at the box's centre and its overlap with the box. */
-interface Scene {
-  readonly item: FrozenItem
-  readonly day: number
-  readonly overlap: number
-}
-/** First and last day, ms of their UTC midnights */
-type Days = readonly [first: number, last: number]
-
-const dayText = (time: number): string => new Date(time).toISOString().slice(0, 10)
-
-/** UTC midnight splits one pass at 140 to 180 degrees east: days are solar, as the planner's. */
-const solarDay = (datetime: string, longitude: number): number =>
-  Math.floor((Date.parse(datetime) + Math.trunc(longitude / 15) * HOUR) / DAY) * DAY
-
-const scenesOf = async (
+const daysIn = async (
   connector: Connector,
-  bbox: Box,
-  [first, last]: Days,
-  signal: AbortSignal,
-): Promise<Scene[]> => {
-  const [west, , east] = unwrapped(bbox)
-  const middle = (west + east) / 2
+  { bbox, wish, signal }: Pick<Asked, 'bbox' | 'wish' | 'signal'>,
+  range: DayRange,
+): Promise<Day[]> => {
   const { items } = await connector.search({
     ...{ bbox, bands: [], signal, limits: { seconds: SEARCH_SECONDS } },
-    interval: {
-      start: new Date(first - DAY / 2).toISOString(),
-      end: new Date(last + 1.5 * DAY - 1).toISOString(),
-    },
+    interval: intervalOf(range),
   })
-  return items
-    .map((item) => ({
-      ...{ item, day: solarDay(item.datetime, middle > 180 ? middle - 360 : middle) },
-      overlap: inFrame(polygonsOf(item.footprint) ?? [], bbox)[1],
-    }))
-    .filter(({ day }) => day >= first && day <= last)
-}
-
-/** Days whose mean cloud, weighted by share of the box, is within the limit; unknown cover passes. */
-const clearDays = (scenes: readonly Scene[], maxcc: number): number[] => {
-  const days = [...new Set(scenes.map(({ day }) => day))].sort((a, b) => a - b)
-  if (maxcc === 0) return days
-  return days.filter((day) => {
-    const known = scenes.filter((one) => one.day === day && one.item.cloud_cover !== null)
-    const weight = known.reduce((sum, { overlap }) => sum + overlap, 0)
-    const cloud = known.reduce((sum, one) => sum + one.item.cloud_cover! * one.overlap, 0)
-    return weight === 0 || cloud / weight <= maxcc
-  })
+  // The planner's own rule: what is offered here is what a plan keeps.
+  const days = daysOf(items, boxShape(bbox), centreOf(bbox)[0])
+  const { kept } = withinLimits(days, { maxcc: wish.maxcc, min_coverage: 0 })
+  return kept.filter(({ date }) => date >= range.first && date <= range.last)
 }
 
 interface Wish {
@@ -112,31 +78,32 @@ interface Asked {
   readonly signal: AbortSignal
 }
 
+const datesOf = (days: readonly Day[]): string[] => [...new Set(days.map(({ date }) => date))]
+
 /** Days of the first collection that every other one has a day near, with the scenes of all of them. */
-const commonDays = async ({ connectors, bbox, wish, signal }: Asked, days: Days) => {
-  const { maxcc, before, after } = wish
-  const [first = [], ...others] = await Promise.all(
-    connectors.map((one) => scenesOf(one, bbox, days, signal)),
+const commonDays = async (asked: Asked, range: DayRange) => {
+  const { before, after } = asked.wish
+  const all = await Promise.all(asked.connectors.map((one) => daysIn(one, asked, range)))
+  const [first = [], ...others] = all
+  const near = (date: string, other: string): boolean =>
+    other >= addDays(date, -before) && other <= addDays(date, after)
+  const kept = datesOf(first).filter((date) =>
+    others.every((days) => days.some((other) => near(date, other.date))),
   )
-  const near = (day: number) => (other: number) =>
-    other >= day - before * DAY && other <= day + after * DAY
-  const clear = others.map((scenes) => clearDays(scenes, maxcc))
-  const kept = clearDays(first, maxcc).filter((day) => clear.every((all) => all.some(near(day))))
   const scenes = [
-    ...first.filter(({ day }) => kept.includes(day)),
-    ...others.flatMap((all, n) =>
-      all.filter(({ day }) => clear[n]!.includes(day) && kept.some((own) => near(own)(day))),
-    ),
-  ]
+    ...first.filter(({ date }) => kept.includes(date)),
+    ...others.flat().filter((other) => kept.some((date) => near(date, other.date))),
+  ].flatMap(({ items }) => items)
   return { kept, scenes }
 }
 
 /** How many days to the nearest scenes before and after, in words that clients show. */
-const nearest = async (asked: Asked, [first, last]: Days): Promise<[string, string]> => {
+const nearest = async (asked: Asked, { first, last }: DayRange): Promise<[string, string]> => {
   const gaps: number[] = []
   for (const days of [7, 14, 28]) {
-    const { kept } = await commonDays(asked, [first - days * DAY, last + days * DAY])
-    gaps.push(...kept.map((day) => Math.round((day - first) / DAY)))
+    const wide = { first: addDays(first, -days), last: addDays(last, days) }
+    const { kept } = await commonDays(asked, wide)
+    gaps.push(...kept.map((date) => daysBetween(first, date)))
     if (gaps.length) break
   }
   const before = Math.min(...gaps.filter((gap) => gap < 0).map(Math.abs))
@@ -159,18 +126,18 @@ export const advise = async (
     for (const date of input.dates) {
       const bbox = box as unknown as Box
       const asked = { connectors, bbox, wish, signal }
-      const [first, last = first] = date.split('_').map((text) => Date.parse(text)) as [number]
-      const wide: Days = [first - wish.before * DAY, last + wish.after * DAY]
+      const [first, last = first] = date.split('_') as [string]
+      const wide = { first: addDays(first, -wish.before), last: addDays(last, wish.after) }
       const { kept, scenes } = await commonDays(asked, wide)
       if (kept.length) {
-        const available_data = scenes.map(({ item: { id, datetime, cloud_cover } }) => ({
+        const available_data = scenes.map(({ id, datetime, cloud_cover }) => ({
           id,
           properties: { datetime, 'eo:cloud_cover': cloud_cover },
         }))
-        results.push({ bbox, unique_dates: kept.map(dayText), available_data })
+        results.push({ bbox, unique_dates: kept, available_data })
         continue
       }
-      const [before, after] = await nearest(asked, [first, last])
+      const [before, after] = await nearest(asked, { first, last })
       results.push({
         bbox,
         unique_dates: [],
