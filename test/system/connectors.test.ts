@@ -3,6 +3,7 @@ import { memoryStore } from '../../connectors/cache.ts'
 import { findRow } from '../../connectors/catalogue.ts'
 import { connectorFor, type Query } from '../../connectors/connector.ts'
 import type { CatalogueRow } from '../../connectors/row.ts'
+import { type Client, startService } from '../support/api.ts'
 import { startStac, type TestStac } from '../support/stac.ts'
 import { SCENES, stacItem } from '../support/stac-items.ts'
 
@@ -90,4 +91,71 @@ test('one tile by the filter that the server announces', async () => {
 test('a collection that the server does not have is said, not answered as empty', async () => {
   const other = { ...row, search: { ...row.search!, collection: 'sentinel-2-l3' } }
   await expect(search({}, other)).rejects.toMatchObject({ code: 'catalogue.unknown_collection' })
+})
+
+test('one tile is filtered by the server: other items do not come back', async () => {
+  const ask = (filter: object) =>
+    fetch(`${stac.url}/search`, {
+      ...{ method: 'POST', headers: { 'Content-Type': 'application/json' } },
+      body: JSON.stringify({ collections: ['sentinel-2-l2a'], ...filter }),
+    }).then(async (answer) => ((await answer.json()) as { features: unknown[] }).features.length)
+  const args = [{ property: 'grid:code' }, 'MGRS-31TCJ']
+  expect(await ask({ 'filter-lang': 'cql2-json', filter: { op: '=', args } })).toBe(1)
+})
+
+test('the service: sources as clients know them, and advice from the server of STAC_CATALOGUES', async () => {
+  const mirror = { connector: 'sentinel_aws', url: stac.url, hosts: [new URL(stac.url).hostname] }
+  const own = {
+    ...{ connector: 'mine', url: stac.url, hosts: ['127.0.0.1'], private_hosts: true },
+    collections: [{ collection_name: 'many', modality_tag: 'MANY', resolution_m: 10 }],
+  }
+  const service = await startService({
+    STAC_CATALOGUES: JSON.stringify([{ ...mirror, private_hosts: true }, own]),
+  })
+  try {
+    const { url } = await service.launch('api')
+    const client: Client = await service.client(url, 'anna@example.org')
+    const sources = (await client.get('/v2/data-sources')).body.results
+    expect(sources).toHaveLength(11)
+    expect(sources.at(-1)).toMatchObject({ connector: 'mine', collection_name: 'many', bands: [] })
+    const named = async (connector: string) =>
+      (await client.get(`/v2/data-advice/${connector}`)).body.results
+    expect(await named('sentinel_aws')).toEqual(['sentinel-2-l2a'])
+    expect(await named('planetary_computer')).toContain('sentinel-2-l2a')
+    expect((await client.get('/v2/data-advice/none')).status).toBe(400)
+
+    const advise = (connector: string, collections: string[], more: object = {}) =>
+      client.post(`/v2/data-advice/${connector}`, {
+        ...{ collections, dates: ['2024-06-10'], bbox: [[3.01, 45.11, 3.1, 45.15]] },
+        ...{ maxcc: 90.0, pre_days: 3, post_days: 3, ...more },
+      })
+    const { status, body } = await advise('sentinel_aws', ['sentinel-2-l2a'])
+    expect(status, JSON.stringify(body)).toBe(200)
+    expect(body.results).toEqual([
+      {
+        bbox: [3.01, 45.11, 3.1, 45.15],
+        unique_dates: ['2024-06-10', '2024-06-12'],
+        available_data: ['A', 'B', 'T'].map((id) => expect.objectContaining({ id })),
+      },
+    ])
+    const away = await advise('sentinel_aws', ['sentinel-2-l2a'], { dates: ['2024-05-30'] })
+    expect(away.body.results[0]).toMatchObject({
+      unique_dates: [],
+      message: expect.stringMatching(/Aft_Days: 11$/),
+    })
+    expect(await advise('sentinelhub', ['s2_l2a'])).toMatchObject({
+      ...{ status: 401, body: { detail: [{ msg: 'Error: Missing credentials' }] } },
+    })
+    expect(await advise('sentinel_aws', ['x'])).toMatchObject({
+      ...{
+        status: 422,
+        body: { detail: [{ msg: expect.stringContaining("Invalid collection 'x'") }] },
+      },
+    })
+    const swapped = await advise('sentinel_aws', ['sentinel-2-l2a'], { bbox: [[3, 46, 4, 45]] })
+    expect(swapped).toMatchObject({ status: 422 })
+    expect(swapped.body.detail[0].msg).toContain('connector.bad_query')
+  } finally {
+    await service.close()
+  }
 })
