@@ -5,9 +5,11 @@ const SPECIAL_4 = [
   ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16'],
   ...['172.16.0.0/12', '192.0.0.0/24', '192.0.2.0/24', '192.88.99.0/24', '192.168.0.0/16'],
   ...['198.18.0.0/15', '198.51.100.0/24', '203.0.113.0/24', '224.0.0.0/4', '240.0.0.0/4'],
+  // Where Azure serves each machine its own settings: a public number that never leaves the host
+  '168.63.129.16/32',
 ]
 /** IPv6 inside of 2000::/3 that is not global unicast. @see IANA IPv6 Special-Purpose Registry */
-const SPECIAL_6 = ['2001::/23', '2001:db8::/32', '3fff::/20']
+const SPECIAL_6 = ['2001::/23', '2001:db8::/32', '3fff::/20', '3ffe::/16']
 
 const listOf = (ranges: readonly string[], family: 'ipv4' | 'ipv6'): BlockList => {
   const list = new BlockList()

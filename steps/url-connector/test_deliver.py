@@ -18,7 +18,7 @@ def deliver(monkeypatch, tmp_path):
     spec = importlib.util.spec_from_file_location("deliver", os.path.join(PROGRAM, "deliver.py"))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "ACCESS", str(tmp_path / "access.json"))
+    monkeypatch.setattr("geodag.access.FILE", str(tmp_path / "access.json"))
     yield module
     for name in ("archive", "layers"):
         sys.modules.pop(name, None)

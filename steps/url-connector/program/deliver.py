@@ -7,7 +7,6 @@ import re
 import shutil
 
 from archive import Archive
-from geodag.access import FILE as ACCESS
 from geodag.access import secret_of
 from geodag.content import refuse_other
 from geodag.fetch import fetch
@@ -57,7 +56,8 @@ def deliver(job, scene: dict, stem: str, layer: bool) -> str:
                 return f"{stem}.zip"
             with open(target, "wb") as file:
                 archive.copy(archive.only_scene(), file)
-        refuse_other(target, f"the .tif in {said}")
+        if refuse_other(target, f"the .tif in {said}") != "tiff":
+            raise StepError("source.not_raster", f"the .tif in {said} is a zip itself: put the GeoTIFF into it")
         return os.path.basename(target)
     finally:
         if own and os.path.exists(path):
@@ -89,7 +89,7 @@ def _source(job, scene: dict, target: str) -> tuple[str, str, bool]:
 
 def download(parameters: dict, url: str, path: str, log) -> None:
     """Fails as :func:`geodag.fetch.fetch`, and with ``source.bad_url`` for a bucket that nobody signed for."""
-    signed = secret_of(ACCESS).get("signed", {}).get(url)
+    signed = secret_of().get("signed", {}).get(url)
     if signed is None and url.startswith("s3://"):
         raise StepError("source.bad_url", f"{url[:120]}: no access to s3:// is configured for it: give an https URL, or ask the operator")
     # An endpoint that the operator named may well be on a network of his own.
