@@ -24,7 +24,10 @@ export interface FrozenBand {
   readonly nodata: number | null
   /** SCL, Fmask, QA: nearest always, no scale, for masks only */
   readonly class_band: boolean
-  /** What the item says of its grid; the file wins where they differ, null where the item is silent */
+  /**
+   * What the item says of its grid; the file wins where they differ, null where the item is silent.
+   * The transform is in GDAL's order, as a Grid's.
+   */
   readonly epsg: number | null
   readonly transform: readonly number[] | null
   /** rows, columns */
@@ -50,6 +53,7 @@ export interface FrozenItem {
   readonly platform: string | null
   /** Ascending or descending and the relative orbit, for SAR; null otherwise */
   readonly orbit: string | null
+  /** In the frame of the searched box: over the 180th meridian longitudes go on beyond 180 */
   readonly footprint: Footprint
   /** Band name of the model's spec to file */
   readonly bands: Readonly<Record<string, FrozenBand>>
