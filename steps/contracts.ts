@@ -1,4 +1,5 @@
 import type { StepContract } from './contract.ts'
+import { contract as cloudMask } from './cloud-mask/contract.ts'
 import { contract as dataConnector } from './data-connector/contract.ts'
 import { contract as genericPythonProcessor } from './generic-python-processor/contract.ts'
 import { contract as maskSources } from './mask-sources/contract.ts'
@@ -13,6 +14,7 @@ export const contracts = {
   'data-connector': dataConnector,
   'onnx-inference': onnxInference,
   'mask-sources': maskSources,
+  'cloud-mask': cloudMask,
   'generic-python-processor': genericPythonProcessor,
   'postprocess-generic': postprocessGeneric,
   'push-to-geoserver': pushToGeoserver,

@@ -1,5 +1,31 @@
 import type { Directory } from '@dagger.io/dagger'
-import { image, runPython, type StepEnvironment, type StepInput } from './step.ts'
+import { image, runPython, type StepEnvironment, type StepInput, withServices } from './step.ts'
+import type { Weights } from './weights.ts'
+
+/** The folder of the graph and its name in it; what is fetched comes by an exec of its own, once for all scenes. */
+export const modelFolder = (
+  env: StepEnvironment,
+  from: Weights,
+  allow_private_hosts: boolean,
+): { folder: Directory; name: string } => {
+  if ('file' in from) {
+    const at = from.file.lastIndexOf('/')
+    const name = from.file.slice(at + 1)
+    // A model in a folder of its own brings all of it: runtime.json, and tensors kept beside the graph.
+    if (at > 0) return { folder: env.assets.directory(`models/${from.file.slice(0, at)}`), name }
+    const include = [name, `${name}.data`, `${name}_data`]
+    const folder = env.dag
+      .directory()
+      .withDirectory('.', env.assets.directory('models'), { include })
+    return { folder, name }
+  }
+  const wanted = JSON.stringify({ ...from, allow_private_hosts })
+  const base = 'url' in from ? withServices(env, image(env, 'raster')) : image(env, 'raster')
+  const folder = base
+    .withExec(['python3', '-m', 'geodag.weights', wanted, '/weights'])
+    .directory('/weights')
+  return { folder, name: 'model.onnx' }
+}
 
 /**
  * Runs a model over the model input: what onnx-inference and every step share that has a graph.

@@ -1,6 +1,7 @@
 import type { StepName } from './contracts.ts'
 import { dataConnector } from './data-connector/step.ts'
 import { genericPythonProcessor } from './generic-python-processor/step.ts'
+import { cloudMask } from './cloud-mask/step.ts'
 import { maskSources } from './mask-sources/step.ts'
 import { onnxInference } from './onnx-inference/step.ts'
 import { postprocessGeneric } from './postprocess-generic/step.ts'
@@ -17,6 +18,7 @@ export const registry: Readonly<Record<StepName, Step>> = {
   'data-connector': erase(dataConnector),
   'onnx-inference': erase(onnxInference),
   'mask-sources': erase(maskSources),
+  'cloud-mask': erase(cloudMask),
   'generic-python-processor': erase(genericPythonProcessor),
   'postprocess-generic': erase(postprocessGeneric),
   'push-to-geoserver': erase(pushToGeoserver),

@@ -13,7 +13,7 @@ import pytest
 
 from geodag.program import StepError
 
-PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "program/weights.py")
+PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../containers/raster/geodag/weights.py")
 
 
 @pytest.fixture

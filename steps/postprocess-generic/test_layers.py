@@ -14,7 +14,7 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 
-from scenes import DATED, item_of, panels, post, task
+from post_scenes import DATED, item_of, panels, post, task
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CLASSES = {

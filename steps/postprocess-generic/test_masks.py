@@ -9,7 +9,7 @@ import rasterio
 from rasterio.transform import from_origin
 from rasterio.warp import transform
 
-from scenes import DATED, post, task
+from post_scenes import DATED, post, task
 
 CLOUD, SNOW, WATER, URL, NONE = 999, 998, 997, 90, -9999
 LAND = os.environ.get("GEODAG_LAND", "/usr/share/geodag/land-10m.json")

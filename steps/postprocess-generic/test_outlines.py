@@ -12,7 +12,7 @@ from rasterio.features import rasterize
 from rasterio.transform import from_origin
 from rasterio.warp import transform_geom
 
-from scenes import DATED, post, task
+from post_scenes import DATED, post, task
 
 
 def outlines(room, array, **parameters):

@@ -9,7 +9,7 @@ import pytest
 import rasterio
 from rasterio.transform import Affine, from_origin
 
-from scenes import DATED, item_of, panels, post, task
+from post_scenes import DATED, item_of, panels, post, task
 
 
 def test_rgb_is_the_scene_with_its_nodata_named(room):

@@ -1,4 +1,4 @@
-"""Brings the weights of a model: ``weights.py <JSON> /weights`` writes ``model.onnx`` or fails.
+"""Brings the weights of a model: ``python3 -m geodag.weights <JSON> /weights`` writes ``model.onnx`` or fails.
 
 Run before the step and apart from it, so that they are fetched once for all scenes; a failure is no
 result that the engine may keep, so it is an exit code, with ``code: message`` on stderr.
