@@ -49,7 +49,7 @@ class ItemBand:
         self.item, self.band, self.said = item, item["bands"][band_name], f"{band_name} of {item['id']}"
         self._client, self._grid, self._driver, self._warn = client, grid, driver, warn
         self._resampling = Resampling.nearest if self.band["class_band"] else Resampling[resampling]
-        self._remote = self._dataset = self._vrt = None
+        self._remote = self._dataset = self._vrt = self._offset = self._nodata = None
         self._touches = (0, 0, 0, 0)
 
     @property
@@ -63,8 +63,10 @@ class ItemBand:
         left, top, right, bottom = self._touches
         if window.col_off >= right or window.row_off >= bottom or window.col_off + window.width <= left or window.row_off + window.height <= top:
             return None
-        raw = self._pixels(window)
-        return raw, self._valid(raw, window)
+        if self._offset is not None:
+            return self._copied(window)
+        raw = self._pixels(self._vrt, self.band["file_band"], window)
+        return raw, self._valid(raw, self._vrt, window)
 
     def close(self) -> None:
         for opened in (self._vrt, self._dataset):
@@ -72,9 +74,24 @@ class ItemBand:
                 opened.close()
         self._vrt = self._dataset = self._remote = None
 
-    def _pixels(self, window: Window) -> numpy.ndarray:
+    def _copied(self, window: Window):
+        """The window from a file whose pixels lie on the grid: nothing is to be computed."""
+        column, row = self._offset
+        left, top = max(0, window.col_off - column), max(0, window.row_off - row)
+        right = min(self._dataset.width, window.col_off + window.width - column)
+        bottom = min(self._dataset.height, window.row_off + window.height - row)
+        if left >= right or top >= bottom:
+            return None
+        source = Window(left, top, right - left, bottom - top)
+        got = self._pixels(self._dataset, self.band["file_band"], source)
+        place = (slice(top + row - window.row_off, bottom + row - window.row_off), slice(left + column - window.col_off, right + column - window.col_off))
+        raw, valid = numpy.zeros((window.height, window.width), got.dtype), numpy.zeros((window.height, window.width), bool)
+        raw[place], valid[place] = got, self._valid(got, self._dataset, source)
+        return raw, valid
+
+    def _pixels(self, dataset, band: int, window: Window, masks: bool = False) -> numpy.ndarray:
         try:
-            raw = self._vrt.read(self.band["file_band"], window=window)
+            raw = dataset.read_masks(band, window=window) if masks else dataset.read(band, window=window)
         except RasterioError as failure:
             if self._remote.failure:
                 raise self._remote.failure from failure
@@ -83,9 +100,10 @@ class ItemBand:
             raise self._remote.failure
         return raw
 
-    def _valid(self, raw: numpy.ndarray, window: Window) -> numpy.ndarray:
-        if self._alpha:
-            return self._vrt.read(self._vrt.count, window=window) > 0
+    def _valid(self, raw: numpy.ndarray, dataset, window: Window) -> numpy.ndarray:
+        if self._nodata is None:
+            own = dataset is self._dataset
+            return self._pixels(dataset, self.band["file_band"] if own else dataset.count, window, masks=own) > 0
         return ~numpy.isnan(raw) if math.isnan(self._nodata) else raw != self._nodata
 
     def _open(self) -> None:
@@ -95,13 +113,22 @@ class ItemBand:
         self._dataset = open_remote(self._remote, f"item{next(NUMBERS)}.tif")
         self._check()
         self._nodata = self._known_nodata()
-        self._alpha = self._nodata is None
-        nodata = {"add_alpha": True} if self._alpha else {"src_nodata": self._nodata, "nodata": self._nodata}
+        self._offset = self._aligned()
+        nodata = {"add_alpha": True} if self._nodata is None else {"src_nodata": self._nodata, "nodata": self._nodata}
         self._vrt = WarpedVRT(
             self._dataset, crs=self._grid.crs, transform=self._grid.transform, width=self._grid.width, height=self._grid.height,
             resampling=self._resampling, warp_mem_limit=WARP_MEGABYTES, **nodata,
         )  # fmt: skip
         self._touches = self._reach()
+
+    def _aligned(self) -> tuple[int, int] | None:
+        """Column and row of the grid where the file begins, if its pixels are the grid's own."""
+        if self._dataset.crs != self._grid.crs:
+            return None
+        shift = ~self._grid.transform * self._dataset.transform
+        column, row = round(shift.c), round(shift.f)
+        same = shift.almost_equals(Affine(1, 0, column, 0, 1, row), precision=1e-6)
+        return (column, row) if same else None
 
     def _check(self) -> None:
         dataset, index = self._dataset, self.band["file_band"]

@@ -83,21 +83,20 @@ def paint(found: list[tuple[Window, str]], modality: dict, canvas: Canvas) -> No
                 local = Window(part.col_off - tile.col_off, part.row_off - tile.row_off, part.width, part.height)
                 read = raster.read(window=local)
                 hidden = read[-1] == 0
+                alone = all(band["class_band"] for band in modality["bands"])
                 for position, values in enumerate(read[:-1]):
                     none = hidden | ~numpy.isfinite(values) if values.dtype.kind == "f" else hidden
                     if modality["transform"] == "to_decibels" and position < 2:
                         none |= values <= 0
-                    values = _above_nodata(values.astype(canvas.dtype, copy=False), canvas.dtype)
-                    values[none] = nodata_of(canvas.dtype)
                     is_class = modality["bands"][position]["class_band"]
-                    canvas.put(position, part, values, None if is_class else numpy.where(none, NOBODY, 0).astype("uint8"))
+                    values = values.astype(canvas.dtype)
+                    if canvas.dtype.kind == "u" and not is_class:
+                        values = numpy.maximum(values, 1)  # 0 is the nodata of the file, and a valid 0 is none
+                    values[none] = nodata_of(canvas.dtype)
+                    counts = alone or not is_class
+                    canvas.put(position, part, values, numpy.where(none, NOBODY, 0).astype("uint8") if counts else None)
 
 
 def _parts(tile: Window):
     for row in range(0, tile.height, 512):
         yield Window(tile.col_off, tile.row_off + row, tile.width, min(512, tile.height - row))
-
-
-def _above_nodata(values: numpy.ndarray, dtype: numpy.dtype) -> numpy.ndarray:
-    """A valid 0 of an unsigned type becomes 1, as by the offset of Sentinel-2: 0 is its nodata."""
-    return numpy.maximum(values, 1) if dtype.kind == "u" and dtype.itemsize > 1 else values
