@@ -1,3 +1,4 @@
+import { underAttack } from './worst.ts'
 import { type Client, sleep, sleepers, slow, SPAIN, startService, water } from '../support/api.ts'
 
 const percentile = (sorted: number[], p: number): number =>
@@ -56,6 +57,18 @@ const cancel = async (client: Client, url: string): Promise<number> => {
 const median = (times: number[]): string =>
   times.sort((a, b) => a - b)[Math.floor(times.length / 2)]!.toFixed(0)
 
+/** Only what the worst bodies do to others: needs no engine. */
+if (process.argv.includes('--worst')) {
+  const service = await startService()
+  try {
+    await underAttack(service, 'api')
+    await underAttack(service, 'start')
+  } finally {
+    await service.close()
+  }
+  process.exit(0)
+}
+
 /** POST to the first step running, a cancel, and the API's own rates; one process, one Postgres, one run. */
 const service = await startService()
 try {
@@ -76,6 +89,9 @@ try {
   const { id } = (await alone.post('/v2/inference', water(scene))).body
   await load('GET one', 2000, () => alone.get(`/v2/inference/${id}`))
   await load('GET list', 1000, () => alone.get('/v2/inference'))
+  await api.end('SIGTERM')
+  await underAttack(service, 'api')
+  await underAttack(service, 'start')
 } finally {
   await service.close()
 }
