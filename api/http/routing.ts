@@ -8,6 +8,7 @@ import { fingerprint, idempotent } from './idempotency.ts'
 import { checkForm } from './form.ts'
 import { parseJson, storable } from './json.ts'
 import type { BodyLimits } from './limits.ts'
+import { breathe, LARGE, largeTurns } from './turns.ts'
 
 type Schema = z.ZodType
 /** One endpoint: what it takes and answers. The OpenAPI document is made from the same object. */
@@ -66,9 +67,16 @@ const readJson = async (c: Ctx, limits: BodyLimits | undefined): Promise<unknown
   }
 }
 
+/** Reads the body, and says whether it is to be worked on alone. */
+const isLarge = async (c: Ctx, spec: AnyRoute): Promise<boolean> => {
+  if (spec.multipart) return (await c.req.arrayBuffer()).byteLength > LARGE
+  return spec.body !== undefined && (await c.req.text()).length > LARGE
+}
+
 const readBody = async (c: Ctx, spec: AnyRoute): Promise<unknown> => {
   if (!spec.body) return undefined
   const raw = await readJson(c, spec.limits)
+  if (raw !== undefined) await breathe()
   // A client with nothing to say sends nothing, or null.
   if (spec.bodyOptional && (raw === undefined || raw === null)) return undefined
   if (raw === undefined)
@@ -123,20 +131,31 @@ export class Router {
       c.set('pattern', spec.path)
       const identity = await this.authenticate(c, spec as unknown as AnyRoute)
       c.set('identity', identity)
-      const query = c.req.query()
-      checkText(c.req.param(), 'path')
-      checkText(query, 'query')
-      const params = check(spec.params, c.req.param(), 'path')
-      const checked = check(spec.query, query, 'query')
-      const body = (await readBody(c, spec as unknown as AnyRoute)) as z.output<B>
-      if (spec.multipart) await checkForm(c)
-      const user = identity.email
-      const run = async (db: Db) => handle({ c, db, user, params, query: checked, body })
-      if (!spec.once || !c.req.header('idempotency-key')) return run(this.db)
-      const form = spec.multipart && (await c.req.formData().catch(() => undefined))
-      const print = await fingerprint([params, checked, body], form)
-      return idempotent(this.db, c, user, print, run)
+      const answer = () => this.answer(c, spec as unknown as AnyRoute, identity, handle as never)
+      return (await isLarge(c, spec as unknown as AnyRoute)) ? largeTurns.take(answer) : answer()
     })
+  }
+
+  /** Checks a request that is allowed, and handles it. */
+  private async answer(
+    c: Ctx,
+    spec: AnyRoute,
+    identity: Identity,
+    handle: (call: Call<unknown, unknown, unknown>) => Promise<Response> | Response,
+  ): Promise<Response> {
+    const query = c.req.query()
+    checkText(c.req.param(), 'path')
+    checkText(query, 'query')
+    const params = check(spec.params, c.req.param(), 'path')
+    const checked = check(spec.query, query, 'query')
+    const body = await readBody(c, spec)
+    if (spec.multipart) await checkForm(c)
+    const user = identity.email
+    const run = async (db: Db) => handle({ c, db, user, params, query: checked, body })
+    if (!spec.once || !c.req.header('idempotency-key')) return run(this.db)
+    const form = spec.multipart && (await c.req.formData().catch(() => undefined))
+    const print = await fingerprint([params, checked, body], form)
+    return idempotent(this.db, c, user, print, run)
   }
 }
 

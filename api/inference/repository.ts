@@ -159,6 +159,7 @@ export const inferenceRepository = (db: Db, config: Config) => {
     seen: (user: string, id: string) =>
       live()
         .select(['inf_inference.id', 'inf_inference.status', 'inf_inference.created_by'])
+        .select(sql<number>`pg_column_size(inference_config)`.as('config_bytes'))
         .where('inf_inference.id', '=', id)
         .where(readable(user))
         .executeTakeFirst(),

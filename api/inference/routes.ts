@@ -4,7 +4,9 @@ import type { PlannerCatalogue } from '../../pipelines/planner.ts'
 import { INFERENCE_ENDS } from '../../pipelines/status.ts'
 import type { Config } from '../config.ts'
 import type { Db, WireStep } from '../database/database.ts'
+import type { Ctx } from '../http/context.ts'
 import { listAnswer } from '../http/pages.ts'
+import { LARGE, largeTurns } from '../http/turns.ts'
 import {
   fail,
   KEY_USED,
@@ -20,7 +22,13 @@ import { prepare } from './create.ts'
 import { dryRunAnswer, dryRunPlan } from './dry-run.ts'
 import { purge } from './purge.ts'
 import { type InferenceRepository, inferenceRepository } from './repository.ts'
-import { inferenceAnswer, inferenceInput, inferenceLimits, tidyInference } from './schema.ts'
+import {
+  inferenceAnswer,
+  inferenceInput,
+  inferenceLimits,
+  type InferenceRow,
+  tidyInference,
+} from './schema.ts'
 
 const tag = 'Inference'
 const path = '/v2/inference'
@@ -54,6 +62,20 @@ const stepAnswer = ({
   ...(end_time ? { end_time } : {}),
   ...more,
 })
+
+/** With an ETag, or 304 where the client has that one. */
+const oneAnswer = async (c: Ctx, found: Promise<InferenceRow | undefined>): Promise<Response> => {
+  const row = await found
+  if (!row) return fail(404, NOT_FOUND)
+  const body = JSON.stringify(inferenceAnswer(row))
+  const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`
+  c.header('ETag', etag)
+  // RFC 9110 13.1.2: weak comparison, and `*` stands for any.
+  const told = (c.req.header('if-none-match') ?? '').split(',')
+  const known = told.map((tag) => tag.trim().replace(/^W\//, ''))
+  if (known.includes(etag) || known.includes('*')) return c.body(null, 304)
+  return c.body(body, 200, { 'Content-Type': 'application/json' })
+}
 
 /** `/v2/inference`. @see contract.md 1.3 */
 export const inferenceRoutes = (
@@ -127,16 +149,10 @@ export const inferenceRoutes = (
       responses: { 200: 'The inference', 304: 'Not changed since the ETag', 404: NOT_FOUND },
     },
     async ({ c, user, params }) => {
-      const row = await inferences.get(user, params.id)
-      if (!row) return fail(404, NOT_FOUND)
-      const answer = inferenceAnswer(row)
-      const digest = createHash('sha256').update(JSON.stringify(answer)).digest('base64url')
-      const etag = `"${digest.slice(0, 22)}"`
-      c.header('ETag', etag)
-      // RFC 9110 13.1.2: weak comparison, and `*` stands for any.
-      const told = (c.req.header('if-none-match') ?? '').split(',')
-      const known = told.map((tag) => tag.trim().replace(/^W\//, ''))
-      return known.includes(etag) || known.includes('*') ? c.body(null, 304) : c.json(answer)
+      const seen = await inferences.seen(user, params.id)
+      if (!seen) return fail(404, NOT_FOUND)
+      const answer = () => oneAnswer(c, inferences.get(user, params.id))
+      return seen.config_bytes > LARGE ? largeTurns.take(answer) : answer()
     },
   )
   router.add(
