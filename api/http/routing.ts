@@ -8,7 +8,7 @@ import { fingerprint, idempotent } from './idempotency.ts'
 import { checkForm } from './form.ts'
 import { parseJson, storable } from './json.ts'
 import type { BodyLimits } from './limits.ts'
-import { breathe, LARGE, largeTurns } from './turns.ts'
+import { breathe, LARGE, largeTurns, TurnsOfUsers } from './turns.ts'
 
 type Schema = z.ZodType
 /** One endpoint: what it takes and answers. The OpenAPI document is made from the same object. */
@@ -67,10 +67,11 @@ const readJson = async (c: Ctx, limits: BodyLimits | undefined): Promise<unknown
   }
 }
 
-/** Reads the body, and says whether it is to be worked on alone. */
-const isLarge = async (c: Ctx, spec: AnyRoute): Promise<boolean> => {
-  if (spec.multipart) return (await c.req.arrayBuffer()).byteLength > LARGE
-  return spec.body !== undefined && (await c.req.text()).length > LARGE
+/** Whether a body is, or may be, to be worked on alone; it is not read yet. */
+const isLarge = (c: Ctx, spec: AnyRoute): boolean => {
+  if (!spec.body && !spec.multipart) return false
+  if (c.req.header('transfer-encoding') !== undefined) return true
+  return Number(c.req.header('content-length') ?? 0) > LARGE
 }
 
 const readBody = async (c: Ctx, spec: AnyRoute): Promise<unknown> => {
@@ -109,6 +110,7 @@ const check = <S extends Schema>(
 export class Router {
   readonly routes: AnyRoute[] = []
   readonly app: Hono<Vars>
+  private readonly bodies = new TurnsOfUsers()
   private readonly db: Db
   private readonly authenticate: (c: Ctx, route: AnyRoute) => Promise<Identity>
 
@@ -132,7 +134,11 @@ export class Router {
       const identity = await this.authenticate(c, spec as unknown as AnyRoute)
       c.set('identity', identity)
       const answer = () => this.answer(c, spec as unknown as AnyRoute, identity, handle as never)
-      return (await isLarge(c, spec as unknown as AnyRoute)) ? largeTurns.take(answer) : answer()
+      if (!isLarge(c, spec as unknown as AnyRoute)) return answer()
+      return this.bodies.take(identity.email, async () => {
+        await (spec.multipart ? c.req.arrayBuffer() : c.req.text())
+        return largeTurns.take(answer)
+      })
     })
   }
 

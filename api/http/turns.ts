@@ -43,3 +43,19 @@ export class Turns {
 }
 /** Of this process. */
 export const largeTurns = new Turns()
+
+/** Large bodies of one user are read one after another; of several users side by side. */
+export class TurnsOfUsers {
+  private readonly users = new Map<string, { turns: Turns; count: number }>()
+
+  async take<T>(user: string, work: () => Promise<T>): Promise<T> {
+    const held = this.users.get(user) ?? { turns: new Turns(), count: 0 }
+    this.users.set(user, held)
+    held.count += 1
+    try {
+      return await held.turns.take(work)
+    } finally {
+      if (--held.count === 0) this.users.delete(user)
+    }
+  }
+}

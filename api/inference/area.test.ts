@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { areaOf } from './area.ts'
+import { boundedArea, TooIntricate } from './bounded-area.ts'
 
 test.each([
   [[36.8, -1.3, 36.81, -1.29], 1.2317853],
@@ -37,3 +38,44 @@ test('overlaps count once, holes not at all', () => {
   const pierced = areaOf([], [{ type: 'Polygon', coordinates: [ring, hole] }])
   expect(pierced / one).toBeCloseTo(0.75, 6)
 })
+
+test('boxes alone: the union whatever overlaps, as the union of polygons has it', () => {
+  const boxes = Array.from(
+    { length: 12 },
+    (_, n) => [n / 3, (n % 4) / 3, n / 3 + 2, (n % 3) + 2] as const,
+  )
+  const rings = boxes.map(([w, s, e, n]) => ({
+    type: 'Polygon',
+    coordinates: [
+      [
+        [w, s],
+        [e, s],
+        [e, n],
+        [w, n],
+        [w, s],
+      ],
+    ],
+  }))
+  expect(areaOf(boxes, [])).toBeCloseTo(areaOf([], rings), 6)
+  expect(areaOf([...boxes, ...boxes], [])).toBeCloseTo(areaOf(boxes, []), 9)
+})
+
+test('a thousand polygons that cross each other end, and hold nobody up', async () => {
+  const star = (n: number) => ({
+    type: 'Polygon',
+    coordinates: [
+      [
+        [-n, 0],
+        [n, 1 + n / 1000],
+        [n / 2, -n / 100],
+        [-n, 0],
+      ],
+    ],
+  })
+  const many = Array.from({ length: 1000 }, (_, n) => star(1 + n / 20))
+  let turns = 0
+  const timer = setInterval(() => (turns += 1), 10)
+  await expect(boundedArea([], many, 4000)).rejects.toBeInstanceOf(TooIntricate)
+  clearInterval(timer)
+  expect(turns).toBeGreaterThan(20)
+}, 20_000)

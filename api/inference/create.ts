@@ -8,7 +8,7 @@ import { type Database, type Db, type WireStep } from '../database/database.ts'
 import { HttpError, invalidBody } from '../http/errors.ts'
 import { modelRepository } from '../models/repository.ts'
 import type { ModelRow } from '../models/schema.ts'
-import { areaOf } from './area.ts'
+import { boundedArea, TooIntricate } from './bounded-area.ts'
 import { visible } from '../database/visibility.ts'
 import { type InferenceInput, withoutNulls } from './schema.ts'
 
@@ -78,21 +78,27 @@ const checkScenes = (most: number, { spatial_domain: { urls } }: InferenceInput)
     )
 }
 
-const checkArea = (limit: number | undefined, { spatial_domain: domain }: InferenceInput): void => {
+const checkArea = async (
+  limit: number | undefined,
+  { spatial_domain: domain }: InferenceInput,
+): Promise<void> => {
   if (limit === undefined || domain.urls?.length || domain.tiles?.length) return
-  // The union's time grows faster than its points: a request must not hold the server.
   const points = JSON.stringify([domain.bbox, domain.polygons]).split(',').length / 2
   if (points > MOST_POINTS)
     throw invalidBody(
       `bbox and polygons have more than ${MOST_POINTS} points: simplify them`,
       'spatial_domain',
     )
-  let area: number
-  try {
-    area = areaOf(domain.bbox ?? [], domain.polygons ?? [])
-  } catch {
-    throw invalidBody('polygons must be closed GeoJSON rings', 'spatial_domain', 'polygons')
-  }
+  const area = await boundedArea(domain.bbox ?? [], domain.polygons ?? [], points).catch(
+    (error) => {
+      if (error instanceof HttpError) throw error
+      const msg =
+        error instanceof TooIntricate
+          ? 'the edges of polygons and bbox cross too often to tell their area: simplify them, or send several requests'
+          : 'polygons must be closed GeoJSON rings'
+      throw invalidBody(msg, 'spatial_domain', 'polygons')
+    },
+  )
   if (area > limit)
     throw invalidBody(
       `Inference area (${area.toFixed(2)} km²) exceeds the maximum allowed area of ${limit.toFixed(2)} km². Please reduce the spatial extent of your inference request.`,
@@ -190,7 +196,7 @@ export const prepare = async (
   const { db, config } = deps
   const models = modelRepository(db, config)
   checkScenes(config.MAX_SCENES, input)
-  checkArea(config.MAX_INFERENCE_AREA_SQ_KM, input)
+  await checkArea(config.MAX_INFERENCE_AREA_SQ_KM, input)
   const processor = await processorOf(deps, user, input.generic_processor_id)
   const model = input.model_id
     ? await models.usable(user, input.model_id)
