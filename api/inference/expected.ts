@@ -17,7 +17,7 @@ export const expectedSeconds = async (db: Db, modelId: string): Promise<number |
     ), spans as (
       select (select sum(extract(epoch from (step->>'end_time')::timestamp
                                           - (step->>'start_time')::timestamp))
-              from jsonb_array_elements(pipeline_steps) step) as seconds
+              from json_array_elements(pipeline_steps) step) as seconds
       from tasks
     )
     select percentile_cont(0.5) within group (order by seconds)::float8 as seconds from spans`.execute(
