@@ -34,7 +34,7 @@ export interface ModelTable extends Owned {
   version: Generated<number>
   latest: Generated<boolean>
 }
-/** A step as clients read it. @see contract.md 2.1 */
+/** A step as clients read it. @see docs/wire.md */
 export interface WireStep {
   status: string
   process_id: string

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 
-/** Rows that `user` may read: own, the system's, and those shared through a group. @see contract.md 1.0 */
+/** Rows that `user` may read: own, the system's, and those shared through a group. @see docs/wire.md */
 export const visible = (
   user: string,
   system: string,
