@@ -13,9 +13,10 @@ const fail = (error: unknown): never => {
 // The SDK leaves the end of its CLI unheard: a session or an engine that dies must not take the
 // server along. Its task hears of it by its own call, and is tried again.
 process.on('unhandledRejection', (error) => {
-  const { command, shortMessage } = error as { command?: string; shortMessage?: string }
-  if (!/dagger\S* session/.test(command ?? '')) throw error
-  console.error(`geodag: a Dagger session ended: ${String(shortMessage).slice(0, 200)}`)
+  const { command, code, shortMessage, message } = (error ?? {}) as Record<string, string>
+  // The SDK's own errors have codes like D105: a session that is killed while it starts.
+  if (!/dagger\S* session/.test(command ?? '') && !/^D\d{3}$/.test(code ?? '')) throw error
+  console.error(`geodag: a Dagger session ended: ${String(shortMessage ?? message).slice(0, 200)}`)
 })
 
 /** Serves until SIGTERM or SIGINT, then drains. */

@@ -183,7 +183,7 @@ class Try {
       if (!again)
         await upload(this.deps.store, end.made, this.prefix, this.scratch).catch(() => undefined)
       await this.log.forget(kept)
-      throw new StepEnded(step.step_number, { code, message: again + message })
+      throw new StepEnded(step.step_number, { code, message: again + message }, true)
     }
     if (status === 'FINISHED') return
     await this.keepLog(process_id, end, 0)

@@ -1,10 +1,11 @@
 import { tmpdir } from 'node:os'
 import { TRANSIENT } from '../../pipelines/compose.ts'
 import type { Config } from '../config.ts'
-import { isPassing } from '../database/database.ts'
+import { type Db, isPassing } from '../database/database.ts'
 import { StoreError } from '../storage/errors.ts'
 import type { Recorder, StepFailure, TaskRow } from './record.ts'
 import { EngineAway, SessionLost } from './session.ts'
+import { hear } from './step-logs.ts'
 
 const root = new URL('../..', import.meta.url).pathname.replace(/\/$/, '')
 
@@ -12,9 +13,12 @@ const root = new URL('../..', import.meta.url).pathname.replace(/\/$/, '')
 export class StepEnded extends Error {
   readonly failure: StepFailure
   readonly number: number
-  constructor(number: number, failure: StepFailure) {
+  /** Whether the step's log is in the store already. */
+  readonly logged: boolean
+  constructor(number: number, failure: StepFailure, logged = false) {
     super(failure.message)
     this.number = number
+    this.logged = logged
     this.failure = failure
   }
 }
@@ -41,7 +45,7 @@ const told = (error: unknown, config: Config, scratch: string): string =>
  * @throws the error itself where Postgres is away: the lease ends, and the task is taken up again
  */
 export const settle = async (
-  deps: { readonly recorder: Recorder; readonly config: Config },
+  deps: { readonly db: Db; readonly recorder: Recorder; readonly config: Config },
   row: TaskRow,
   /** The step that could not go on. */
   number: number,
@@ -49,6 +53,13 @@ export const settle = async (
   scratch: string,
 ): Promise<void> => {
   const { recorder, config } = deps
+  const fail = async (failure: StepFailure, logged = false) => {
+    // First its log, then its end: a runner that is killed between the two has lost neither.
+    const step = row.pipeline_steps[number]?.process_id
+    if (step && !logged)
+      await hear(deps.db, row.task_id, step, `${failure.code}: ${failure.message}\n`)
+    await recorder.failed(row, number, failure)
+  }
   const message = told(error, config, scratch)
   if (error instanceof EngineAway || (error instanceof StoreError && error.passes)) {
     const why = error instanceof StoreError ? `${error.code}: ${message}` : message
@@ -58,7 +69,7 @@ export const settle = async (
   }
   if (error instanceof SessionLost) {
     if (await recorder.bereft(row, number, { code: 'engine.failed', message })) return
-    await recorder.failed(row, number, killsItsRunner(config.MAX_DEATHS))
+    await fail(killsItsRunner(config.MAX_DEATHS))
     return
   }
   const own = error instanceof StepEnded || error instanceof StoreError
@@ -71,5 +82,5 @@ export const settle = async (
         : 'engine.failed'
   const failure = { code, message }
   if (TRANSIENT.has(code) && (await recorder.retry(row, number, failure))) return
-  await recorder.failed(row, number, failure)
+  await fail(failure, error instanceof StepEnded && error.logged)
 }

@@ -88,7 +88,8 @@ export const keepHeard = async (
 const CODES: Record<string, number> = { FINISHED: 0, FAILED: 1 }
 
 const textOf = (task: string, { process_id, status, error }: WireStep, heard: string): string => {
-  const why = error && status === 'FAILED' ? `${error.code}: ${error.message}\n` : ''
+  const told = error && status === 'FAILED' ? `${error.code}: ${error.message}\n` : ''
+  const why = heard.includes(told) ? '' : told
   const lines = heard && !heard.endsWith('\n') ? `${heard}\n` : heard
   return wholeLog(task, process_id, lines + why, CODES[status])
 }

@@ -85,7 +85,7 @@ export class ChaosService {
 
   private listen(name: Slot, process: Process): void {
     for (const line of process.output.split('\n'))
-      if (/Internal error|TypeError|ReferenceError/.test(line))
+      if (/Internal error|^(Type|Reference)Error/.test(line))
         this.faulty.push(`${name} said: ${line.slice(0, 300)}`)
   }
 
