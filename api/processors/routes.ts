@@ -74,7 +74,7 @@ const readParts = async (c: Ctx): Promise<{ file: File; meta: z.output<typeof me
   }
 }
 
-/** `/v2/generic-processor`. @see contract.md 1.5 */
+/** `/v2/generic-processor`. @see docs/wire.md */
 export const processorRoutes = (
   router: Router,
   { db, config, store }: { db: Db; config: Config; store: Store },

@@ -32,7 +32,6 @@ def nested(levels: int):
         (float("nan"), "NaN"),
         (float("-inf"), "-Infinity"),
         (2**53 + 1, str(2**53 + 1)),
-        (10**5000, "..."),
         ("a\0\ud800", "a\ufffd\ufffd"),
         ({1: (True, None)}, {"1": [True, None]}),
         ({"\udfff": b"x"}, {"\ufffd": "b'x'"}),
@@ -44,6 +43,7 @@ def test_any_value_becomes_json_that_every_reader_takes(value, said):
 
 
 def test_depth_and_number_are_bounded():
+    assert plain.plain([10**5000]) == ["..."]
     deep = json.dumps(plain.plain(nested(900)))
     assert deep.count("[") == plain.DEEPEST + 1 and "..." in deep
     assert len(json.dumps(plain.plain(list(range(100_000))))) < 1_000_000
