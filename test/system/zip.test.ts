@@ -5,11 +5,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Client, dag, type Directory } from '@dagger.io/dagger'
 import { expect, test } from 'vitest'
-import type { ModelMetadata } from '../../pipelines/model.ts'
-import type { PlannedSource } from '../../pipelines/scenes.ts'
+import { compose } from '../../pipelines/compose.ts'
+import { fanOut } from '../../pipelines/fan-out.ts'
+import { type ModelMetadata, parseModel } from '../../pipelines/model.ts'
+import { planTasks, sourcesOf } from '../../pipelines/plan.ts'
+import { inferenceRequest } from '../../pipelines/request.ts'
+import type { Scene } from '../../steps/plan-context.ts'
 import type { StepEnvironment } from '../../steps/step.ts'
 import { scenesInZip, type Zip } from '../../steps/url-connector/step.ts'
-import { assets, make, run, session } from '../support/engine.ts'
+import { assets, make, root, session } from '../support/engine.ts'
 
 const MADE = `
 import zipfile, numpy, rasterio
@@ -45,17 +49,18 @@ const fannedOut = async (
   more: Partial<StepEnvironment> = {},
 ) => {
   const env = { dag: dag as Client, assets: assets(), runKey: inferenceId, secrets: {}, ...more }
-  const scenes = await scenesInZip(env, zip, files, inferenceId)
   const { url, file, allow_private_hosts: allowPrivateHosts = false } = zip
-  const found = scenes.map(({ member, date }): PlannedSource => ({
-    date,
-    source: {
-      kind: 'scene',
-      scenes: [{ modality: null, ...(url ? { url } : { file: file! }), member }],
-    },
-  }))
-  const options = { found, inferenceId, allowPrivateHosts }
-  return run('tiny-water', files, [], options, {}, { ...more, runKey: inferenceId }, takesIn)
+  const model = takesIn(parseModel(readFileSync(`${root}/models/tiny-water.yaml`, 'utf8')))
+  const request = inferenceRequest.parse({ spatial_domain: { urls: url ? [url] : [] } })
+  const options = { files: file ? [file] : [], inferenceId, allowPrivateHosts }
+  const { shared, sources } = sourcesOf(request, model, options)
+  const failures: unknown[] = []
+  const list = (scene: Scene) =>
+    scenesInZip(env, { ...scene, allow_private_hosts: allowPrivateHosts }, files, inferenceId)
+  const found = await fanOut(sources, list, (_, error) => failures.push(error))
+  const tasks = planTasks(shared, model, found)
+  const plan = { inference_id: inferenceId, model: model.display_name, tasks }
+  return { ...(await compose(env, plan, files)), failures }
 }
 
 const NAMES = ['2024-06-10_b.tif', 'a.tif']
@@ -88,12 +93,14 @@ test('a zip of scenes by URL: a task each, one download for all; a file alike; a
     const delivered = byFile.manifest.tasks.map((t) => t.steps[0]!.artifacts.original_input_image)
     expect(delivered).toEqual(NAMES)
 
-    // The planner leaves a zip that is refused as one scene, and the step says why.
     const bomb = { url: `http://files:${port}/bomb.zip`, allow_private_hosts: true }
-    const refused = fannedOut(bomb, dag.directory(), `bomb-${port}`, { services })
-    await expect(refused).rejects.toMatchObject({
-      stderr: expect.stringContaining('source.zip_bomb: '),
-    })
+    const refused = await fannedOut(bomb, dag.directory(), `bomb-${port}`, { services })
+    expect(refused.failures).toMatchObject([
+      { stderr: expect.stringContaining('source.zip_bomb: ') },
+    ])
+    expect(refused.manifest.tasks.map((task) => task.steps[0]!.error?.code)).toEqual([
+      'source.zip_bomb',
+    ])
   })
   server.close()
 })
