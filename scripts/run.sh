@@ -73,6 +73,7 @@ case $what in
   start | runner) exec node api/main.ts "$what" "$@" ;;
   chaos) exec node scripts/chaos.ts "$@" ;;
   bench:api) exec node test/bench/api.ts "$@" ;;
+  bench:model) exec node test/bench/model.ts "$@" ;;
   bench) exec node test/bench/bench.ts "$@" ;;
   *) say "unknown: $what"; exit 2 ;;
 esac

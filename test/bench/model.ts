@@ -4,7 +4,7 @@ import { make, run, session } from '../support/engine.ts'
 
 // The model step alone: how much of its time is the model's, and what it holds as the scene grows.
 const SIDES = [1024, 2048, 4096]
-const BATCHES = [1, 4, 16, 64]
+const BATCHES = [1, 8, 64]
 
 const sceneOf = (side: number) =>
   make(`

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import resource
 
@@ -44,6 +46,13 @@ def peak_mb() -> int | None:
     """The most that this process ever had resident; getrusage would count the one that started it, too."""
     high = _number("/proc/self/status", "VmHWM")
     return None if high is None else high // 1024
+
+
+def give_back_large_blocks() -> None:
+    """Lets glibc return blocks of 1 MB and more when they are freed, instead of keeping some for each thread."""
+    m_mmap_threshold = -3
+    with contextlib.suppress(OSError, AttributeError):  # another C library has no such call
+        ctypes.CDLL(None).mallopt(m_mmap_threshold, 1 << 20)
 
 
 class Memory:

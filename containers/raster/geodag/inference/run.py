@@ -13,7 +13,7 @@ import rasterio
 
 from geodag.inference import spec
 from geodag.inference.coordinates import coordinates
-from geodag.inference.memory import Memory, megabytes, peak_mb
+from geodag.inference.memory import Memory, give_back_large_blocks, megabytes, peak_mb
 from geodag.inference.outputs import Outputs, sigmoid, softmax
 from geodag.inference.scene import Gaps, Rows
 from geodag.inference.session import Model
@@ -141,7 +141,7 @@ def cache_bytes(scenes) -> int:
     """What GDAL may hold: the block that is decoded, and the rows of blocks that are written and masked."""
     scene = scenes[0]
     blocks = sum(s.block_shapes[0][0] * s.block_shapes[0][1] * s.count * 4 for s in scenes)
-    return 2 * blocks + scene.width * 512 * 4 + (16 << 20)
+    return 3 * blocks // 2 + scene.width * 512 * 3 + (4 << 20)
 
 
 def plain_name(name: str) -> str:
@@ -185,6 +185,7 @@ def infer(job, folder: str = "/model") -> None:
     Holds the windows of a few groups and one row of windows of scores, never the scene. Fails with
     ``model.*``, ``artifact.missing``, ``input.*``, ``step.disk``.
     """
+    give_back_large_blocks()
     started, clock, p = time.perf_counter(), Clock(), job.parameters
     memory = Memory(p.get("memory_mb"))
     path = os.path.join(folder, p.get("weights") or "model.onnx")

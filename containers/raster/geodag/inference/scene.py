@@ -25,19 +25,21 @@ class Gaps:
     def __init__(self, scene, bands: list[int]) -> None:
         self.scene, self.bands = scene, bands
 
-    def windows(self, first: int, high: int):
-        """Windows over ``high`` rows from ``first``, along the file's own blocks, about ``CHUNK_BYTES`` each."""
-        width, wide = self.scene.width, self.scene.block_shapes[0][1]
-        pixel = len(self.bands) * 4
-        columns = width if wide >= width else min(width, max(wide, 512 // wide * wide))
-        rows = max(1, min(high, CHUNK_BYTES // (columns * pixel)))
-        for row in range(first, first + high, rows):
-            for column in range(0, width, columns):
-                yield Window(column, row, min(columns, width - column), min(rows, first + high - row))
+    @property
+    def by_rows(self) -> bool:
+        """Whether the file is stored by whole rows: a part of one costs as much as all of it."""
+        return self.scene.block_shapes[0][1] >= self.scene.width
 
-    def fill(self, into: numpy.ndarray, first: int, high: int, value: float) -> None:
+    def windows(self, first: int, high: int, across: slice):
+        """Windows over ``high`` rows from ``first``, about ``CHUNK_BYTES`` each."""
+        wide = across.stop - across.start
+        rows = max(1, min(high, CHUNK_BYTES // (wide * len(self.bands) * 4)))
+        for row in range(first, first + high, rows):
+            yield Window(across.start, row, wide, min(rows, first + high - row))
+
+    def fill(self, into: numpy.ndarray, first: int, high: int, across: slice, value: float) -> None:
         """Puts ``value`` into ``into`` [slot of a row, band, column] wherever rows ``first`` to ``first + high`` have none."""
-        for window in self.windows(first, high):
+        for window in self.windows(first, high, across):
             raw = read(self.scene, self.bands, window, "input")
             for n, (values, number) in enumerate(zip(raw, self.bands)):
                 nodata = self.scene.nodatavals[number - 1]
@@ -55,9 +57,13 @@ class Rows:
 
     def __init__(self, scene, high: int, gaps: Gaps | None, fill: float | None) -> None:
         self.scene, self.gaps, self.value = scene, gaps, fill
-        self.block_rows, self.block_columns = scene.block_shapes[0]
+        self.block_rows, block_columns = scene.block_shapes[0]
         self.kept = min(scene.height, high + 2 * min(self.block_rows, 512))
-        self.next = 0
+        self.wide = min(scene.width, block_columns * max(1, 512 // block_columns))
+        # Columns that are decoded together: the first windows need not wait for the whole width.
+        step = scene.width if gaps and gaps.by_rows else self.wide
+        self.parts = [slice(c, min(c + step, scene.width)) for c in range(0, scene.width, step)]
+        self.next = [0] * len(self.parts)
         size = self.kept * scene.count * scene.width * 4
         self.file = tempfile.TemporaryFile()
         try:
@@ -69,27 +75,31 @@ class Rows:
         self.map = mmap.mmap(self.file.fileno(), size)
         self.array = numpy.frombuffer(self.map, "float32").reshape(self.kept, scene.count, scene.width)
 
-    def _decode_to(self, last: int) -> None:
-        """Decodes whole rows of blocks until row ``last`` is there."""
-        while self.next <= last:
-            high = min(self.block_rows - self.next % self.block_rows, 512, self.scene.height - self.next)
-            slots = numpy.arange(self.next, self.next + high) % self.kept
-            wide = self.block_columns * max(1, 512 // self.block_columns)
-            for column in range(0, self.scene.width, wide):
-                window = Window(column, self.next, min(wide, self.scene.width - column), high)
+    def _decode_to(self, last: int, n: int) -> None:
+        """Decodes blocks of part ``n`` until row ``last`` is there."""
+        part = self.parts[n]
+        while self.next[n] <= last:
+            first = self.next[n]
+            high = min(self.block_rows - first % self.block_rows, 512, self.scene.height - first)
+            slots = numpy.arange(first, first + high) % self.kept
+            for column in range(part.start, part.stop, self.wide):
+                window = Window(column, first, min(self.wide, part.stop - column), high)
                 x = read(self.scene, None, window, "input").astype("float32", copy=False)
                 if self.value is not None:
                     x[numpy.isnan(x)] = self.value
                 self.array[slots, :, column : column + window.width] = x.transpose(1, 0, 2)
                 self.map.madvise(mmap.MADV_DONTNEED)  # out of this process, not out of the file
             if self.gaps:
-                self.gaps.fill(self.array, self.next, high, self.value)
+                self.gaps.fill(self.array, first, high, part, self.value)
                 self.map.madvise(mmap.MADV_DONTNEED)
-            self.next += high
+            self.next[n] += high
 
     def take(self, rows: numpy.ndarray, columns: slice) -> numpy.ndarray:
         """[row, band, column] of these rows of the scene, which never lie far above those taken before."""
-        self._decode_to(int(rows.max()))
+        last = int(rows.max())
+        for n, part in enumerate(self.parts):
+            if part.start < columns.stop and columns.start < part.stop:
+                self._decode_to(last, n)
         x = self.array[rows % self.kept, :, columns]
         self.map.madvise(mmap.MADV_DONTNEED)
         return x
