@@ -14,6 +14,8 @@ from geodag.program import StepError
 from geodag.raster import read
 
 CHUNK_BYTES = 16_000_000
+# The kernel may map whole rows around what is written: few at a time, whatever the width of the scene.
+MAPPED_ROWS = 32
 
 
 class Gaps:
@@ -87,8 +89,10 @@ class Rows:
                 x = read(self.scene, None, window, "input").astype("float32", copy=False)
                 if self.value is not None:
                     x[numpy.isnan(x)] = self.value
-                self.array[slots, :, column : column + window.width] = x.transpose(1, 0, 2)
-                self.map.madvise(mmap.MADV_DONTNEED)  # out of this process, not out of the file
+                for at in range(0, high, MAPPED_ROWS):
+                    some = slots[at : at + MAPPED_ROWS]
+                    self.array[some, :, column : column + window.width] = x[:, at : at + MAPPED_ROWS].transpose(1, 0, 2)
+                    self.map.madvise(mmap.MADV_DONTNEED)  # out of this process, not out of the file
             if self.gaps:
                 self.gaps.fill(self.array, first, high, part, self.value)
                 self.map.madvise(mmap.MADV_DONTNEED)
