@@ -6,6 +6,7 @@ import type { Prepared } from './create.ts'
 import { expectedSeconds } from './expected.ts'
 
 const MOST_TASKS = 1000
+const MOST_PLACES = 100
 
 /** Given scenes: all that is known of them before they are read. */
 const ofScenes = ({ plan }: StoredPlan) => ({
@@ -27,6 +28,19 @@ const ofPlaces = ({ plan, estimate }: StoredPlan) =>
     })),
   }
 
+/** A search a place while a client waits; a run searches them one by one. @throws PlanError */
+const checkPlaces = (domain: Readonly<Record<string, readonly unknown[] | null | undefined>>) => {
+  const places = ['bbox', 'polygons', 'tiles'].reduce(
+    (sum, name) => sum + (domain[name]?.length ?? 0),
+    0,
+  )
+  if (places > MOST_PLACES)
+    throw new PlanError(
+      'request.too_many_places',
+      `spatial_domain: ${places} places, a dry run searches at most ${MOST_PLACES}: ask for a part of them`,
+    )
+}
+
 /**
  * What the request would do, by the same planner that a run has: tasks, what is missing, totals.
  *
@@ -34,6 +48,7 @@ const ofPlaces = ({ plan, estimate }: StoredPlan) =>
  */
 export const dryRunPlan = async (db: Db, deps: PlanDeps, { model, config }: Prepared) => {
   try {
+    checkPlaces(config.spatial_domain as Record<string, readonly unknown[] | null | undefined>)
     const stored = await planOf(deps, config, crypto.randomUUID())
     const seconds = await expectedSeconds(db, model.id)
     const { totals, ...plan } = ofPlaces(stored) ?? ofScenes(stored)

@@ -91,7 +91,7 @@ export const planTask = async (
     .executeTakeFirstOrThrow()
   const stored = await planOf(deps, inference_config, inference_id)
   const listed = inference_config.pipeline_steps as WireStep[]
-  const shared = sharedOf(stored.plan.tasks)
+  const shared = await sharedOf(stored.plan.tasks)
   await log(logOf(stored))
   const write = async (trx: Db): Promise<void> => {
     await trx

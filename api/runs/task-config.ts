@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { PlannedStep, PlannedTask } from '../../pipelines/plan.ts'
+import type { PlannedTask } from '../../pipelines/plan.ts'
 import type { Db } from '../database/database.ts'
 
 /** A planned task as its row keeps it; what all tasks of the plan share is kept once, by the planner. */
@@ -15,17 +15,18 @@ export interface TaskConfig {
 /** Parameters that are the same in every task, by step: a user's script is stored once, not 10,000 times. */
 export type SharedParameters = Readonly<Record<string, unknown>>
 
-export const sharedOf = (tasks: readonly PlannedTask[]): SharedParameters => {
+export const sharedOf = async (tasks: readonly PlannedTask[]): Promise<SharedParameters> => {
   const [first, ...others] = tasks
   if (!first || others.length === 0) return {}
-  const same = ({ process_id, parameters }: PlannedStep): boolean =>
-    others.every((task) => {
+  const shared = new Map(first.steps.map(({ process_id, parameters }) => [process_id, parameters]))
+  for (const [n, task] of others.entries()) {
+    for (const [process_id, parameters] of shared) {
       const other = task.steps.find((step) => step.process_id === process_id)
-      return other !== undefined && isDeepStrictEqual(other.parameters, parameters)
-    })
-  return Object.fromEntries(
-    first.steps.filter(same).map(({ process_id, parameters }) => [process_id, parameters]),
-  )
+      if (!isDeepStrictEqual(other?.parameters, parameters)) shared.delete(process_id)
+    }
+    if (n % 200 === 0) await new Promise((done) => setImmediate(done))
+  }
+  return Object.fromEntries(shared)
 }
 
 /** The task without what is shared. */

@@ -1,7 +1,6 @@
 import { PlanError } from '../errors.ts'
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/
-const TIME = /^[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]00:?00)?$/
 const MS_DAY = 86_400_000
 
 /** First and last day, both included, YYYY-MM-DD. */
@@ -33,11 +32,9 @@ const wrong = (text: string, why: string): PlanError =>
   )
 
 const dayOf = (text: string, whole: string): string => {
-  const day = text.slice(0, 10)
-  const rest = text.slice(10)
-  if (rest && !TIME.test(rest)) throw wrong(whole, 'is no day')
-  if (!isDay(day)) throw wrong(whole, `has ${day || 'nothing'}, which is no day`)
-  return day
+  if (isDay(text)) return text
+  if (isDay(text.slice(0, 10))) throw wrong(whole, 'has a time of day, and days are searched')
+  throw wrong(whole, `has ${text.slice(0, 20) || 'nothing'}, which is no day`)
 }
 
 /**
