@@ -74,6 +74,7 @@ case $what in
   chaos) exec node scripts/chaos.ts "$@" ;;
   bench:api) exec node test/bench/api.ts "$@" ;;
   bench:model) exec node test/bench/model.ts "$@" ;;
+  bench:connector) exec node test/bench/connector.ts "$@" ;;
   bench) exec node test/bench/bench.ts "$@" ;;
   *) say "unknown: $what"; exit 2 ;;
 esac
