@@ -64,6 +64,11 @@ const environment = z.object({
   GEOSERVER_USERNAME: z.string().default('admin'),
   GEOSERVER_PASSWORD: z.string().optional(),
   ALLOW_PRIVATE_HOSTS: flag(false),
+  LAND_POLYGONS: z.url({ protocol: /^https?$/ }).optional(),
+  PERMANENT_WATER: z.url({ protocol: /^https?$/ }).optional(),
+  PERMANENT_WATER_VALUES: list.pipe(
+    z.array(z.string().regex(/^\d+$/, 'a whole number').transform(Number)),
+  ),
   GPU: flag(false),
   RUNNER_CONCURRENCY: count(2),
   LEASE_SECONDS: count(15),

@@ -1,5 +1,6 @@
 import type { Client, Directory, File, Secret, Service } from '@dagger.io/dagger'
 import { z } from 'zod'
+import type { PlanOptions } from '../steps/plan-context.ts'
 import { contracts, type StepName } from '../steps/contracts.ts'
 import { decodeScript, scriptName } from '../steps/generic-python-processor/script.ts'
 import { registry } from '../steps/registry.ts'
@@ -39,6 +40,8 @@ export type InferenceArguments = Maybe<{
   processor: File
   processorParameters: string
   processorLimits: string
+  landPolygons: string
+  permanentWater: string
   geoserverUrl: string
   geoserverUsername: Secret
   geoserverPassword: Secret
@@ -122,6 +125,16 @@ const inputsOf = async (dag: Client, args: InferenceArguments): Promise<Director
   return args.scene ? inputs.withFile(await args.scene.name(), args.scene) : inputs
 }
 
+const masksOf = ({ landPolygons, permanentWater }: InferenceArguments): PlanOptions =>
+  landPolygons || permanentWater
+    ? {
+        masks: {
+          ...(landPolygons ? { landPolygons } : {}),
+          ...(permanentWater ? { permanentWater } : {}),
+        },
+      }
+    : {}
+
 // A server given as a service is reached under this name and GeoServer's usual port.
 const geoserverUrlOf = (args: InferenceArguments): { geoserverUrl?: string } => {
   if (args.geoserverUrl) return { geoserverUrl: args.geoserverUrl }
@@ -163,6 +176,7 @@ const planOf = async (
     ...(args.gpu ? { gpu: true } : {}),
     ...(processor ? { processor } : {}),
     ...geoserverUrlOf(args),
+    ...masksOf(args),
     ...(args.inferenceId ? { inferenceId: args.inferenceId } : {}),
   })
   for (const task of planned.plan.tasks)

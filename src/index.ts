@@ -89,6 +89,10 @@ export class Geodag {
     processorParameters: string = '{}',
     /** Its limits where the defaults do not do, a JSON object such as {"memory_mb": 4096, "wall_seconds": 1200} */
     processorLimits: string = '{}',
+    /** URL of land polygons for ocean_masking: GeoJSON, GeoPackage, zipped Shapefile; Natural Earth 1:10m by default */
+    landPolygons?: string,
+    /** URL of a raster of permanent water, 1 is water, or of a STAC collection of such */
+    permanentWater?: string,
     /** GeoServer to publish to, such as https://host/geoserver; without it the push is skipped */
     geoserverUrl?: string,
     /** GeoServer's user name */
@@ -122,6 +126,8 @@ export class Geodag {
       processor,
       processorParameters,
       processorLimits,
+      landPolygons,
+      permanentWater,
       geoserverUrl,
       geoserverUsername,
       geoserverPassword,

@@ -47,6 +47,13 @@ export interface StoredPlan extends Planned {
   readonly weights?: string
 }
 
+/** Where the operator has better land polygons and permanent water than geodag's own. */
+const masksOf = ({ LAND_POLYGONS, PERMANENT_WATER, PERMANENT_WATER_VALUES }: Config) => ({
+  ...(LAND_POLYGONS ? { landPolygons: LAND_POLYGONS } : {}),
+  ...(PERMANENT_WATER ? { permanentWater: PERMANENT_WATER } : {}),
+  ...(PERMANENT_WATER_VALUES.length ? { permanentWaterValues: PERMANENT_WATER_VALUES } : {}),
+})
+
 /**
  * The plan of an inference's recorded config: the same for the planning task and for a dry run.
  *
@@ -75,6 +82,7 @@ export const planOf = async (
     ...(config.GPU ? { gpu: true } : {}),
     ...(processor ? { processor } : {}),
     ...(geoserverUrl ? { geoserverUrl } : {}),
+    masks: masksOf(config),
   })
   return { ...planned, fetches, ...(weights ? { weights } : {}) }
 }
