@@ -27,7 +27,8 @@ MAX_BLOCK_BYTES = 256_000_000
 # DEFLATE cannot do better than 1032:1; a file of less than a thousandth holds (almost) no data.
 MAX_RATIO = 1000
 SMALL_BYTES = 256_000_000
-WINDOW_BYTES = 32_000_000
+# Rows of strips are read with a rim around them, so that few at a time would be read many times over; tiles are not.
+STRIP_BYTES, TILE_BYTES = 160_000_000, 8_000_000
 COG_BLOCK_BYTES = 64_000_000
 
 
@@ -127,14 +128,14 @@ def on_grid(dataset, like, kind: str = "source", fill=None, shape=None):
 
 
 def windows(dataset, bands: int):
-    """Windows that cover the dataset, top to bottom: whole blocks, about ``WINDOW_BYTES`` of ``bands`` bands of float32."""
+    """Windows that cover the dataset, top to bottom: whole blocks, at most ``TILE_BYTES`` or one tile, or ``STRIP_BYTES``, of ``bands`` bands of float32."""
     high, wide = dataset.block_shapes[0]
     pixel = bands * max(4, numpy.dtype(dataset.dtypes[0]).itemsize)
     rows, columns = -(-512 // high) * high, dataset.width
     if wide < dataset.width:
-        columns = max(wide, WINDOW_BYTES // (rows * pixel) // wide * wide)
+        columns = max(wide, TILE_BYTES // (rows * pixel) // wide * wide)
     else:  # strips: a narrower window would decode each of them again
-        rows = max(1, min(rows, WINDOW_BYTES // (columns * pixel)))
+        rows = max(1, min(rows, STRIP_BYTES // (columns * pixel)))
         rows = rows // high * high or rows
     for row in range(0, dataset.height, rows):
         for column in range(0, dataset.width, columns):
