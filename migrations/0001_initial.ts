@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 
-/** Tables of contract.md 3, with what the seed lacks: leases, fences, counts, an event sequence. */
+/** Tables that answer as docs/wire.md says, and leases, fences, counts, an event sequence. */
 const statements = `
 create table "user" (
   id uuid primary key default gen_random_uuid(),

@@ -29,7 +29,7 @@ export interface Manifest {
   readonly tasks: readonly TaskReport[]
 }
 
-/** @see contract.md 2.3, rules 2 and 4 */
+/** @see docs/wire.md#statuses */
 export const inferenceStatus = (tasks: readonly TaskReport[]): Manifest['status'] => {
   const finished = tasks.filter((task) => task.status === 'FINISHED').length
   if (finished === tasks.length) return 'COMPLETED'

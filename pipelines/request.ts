@@ -40,7 +40,7 @@ const band = z.looseObject({
   offset: numeric.nullish().transform((value) => value ?? 0),
 })
 
-/** One modality that a model takes. @see contract.md 5.1 */
+/** One modality that a model takes. @see docs/wire.md#how-a-model-is-described */
 export const inputSpec = z.looseObject({
   connector: z.string().optional(),
   collection: z.string().optional(),
@@ -50,7 +50,7 @@ export const inputSpec = z.looseObject({
   bands: z.array(band).min(1),
 })
 
-/** One layer to publish. @see contract.md 5.1 */
+/** One layer to publish. @see docs/wire.md#how-a-model-is-described */
 export const pushEntry = z.looseObject({
   workspace: z.string().min(1),
   layer_name: z.string().regex(/^\w+$/, 'letters, digits and _'),

@@ -1,4 +1,4 @@
-/** Statuses and how one follows from another, without I/O. @see contract.md 2 */
+/** Statuses and how one follows from another, without I/O. @see docs/wire.md#statuses */
 
 export interface StepState {
   readonly status: string

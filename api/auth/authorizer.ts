@@ -35,7 +35,7 @@ export const addressOf = (c: Ctx): string => {
   }
 }
 
-/** Says who asks: forwarded e-mail of a trusted proxy, verified JWT, or API key. @see contract.md 1.0 */
+/** Says who asks: forwarded e-mail of a trusted proxy, verified JWT, or API key. @see docs/wire.md#conventions */
 export const authorizer = (config: Config, db: Db): ((c: Ctx) => Promise<Identity>) => {
   const proxies = proxiesOf(config.TRUSTED_PROXIES)
   const jwks = config.JWKS_URL ? createRemoteJWKSet(new URL(config.JWKS_URL)) : undefined

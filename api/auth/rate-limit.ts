@@ -7,7 +7,7 @@ export interface Limit {
   readonly reset: number
 }
 
-/** Sliding window per key, in this process. @see contract.md 1.0 */
+/** Sliding window per key, in this process. @see docs/wire.md#conventions */
 export class RateLimiter {
   private readonly hits = new Map<string, number[]>()
   private readonly windowMs: number

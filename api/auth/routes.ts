@@ -23,7 +23,7 @@ const answer = (row: Row) => ({
   active: row.active,
 })
 
-/** `/v2/auth/api-keys`. The value is whole in the answer to POST only. @see contract.md 1.1 */
+/** `/v2/auth/api-keys`. The value is whole in the answer to POST only. @see docs/wire.md#api-keys */
 export const keyRoutes = (router: Router, db: Db): void => {
   const own = (user: string) =>
     db

@@ -33,7 +33,7 @@ const lower = (text: string) => text.toLowerCase()
 const artifactId = (type: string, id: string) => (type === 'tune' ? id : lower(id))
 const refusals = { 403: `${NOT_MEMBER}, or ${NOT_OWNER}`, 404: NOT_FOUND }
 
-/** `/v2/groups`: who shares what with whom. E-mails in lower case. @see contract.md 1.8 */
+/** `/v2/groups`: who shares what with whom. E-mails in lower case. @see docs/wire.md#groups */
 export const groupRoutes = (router: Router, db: Db): void => {
   const answer = async (id: string, trx: Db = db) => {
     const group = await trx

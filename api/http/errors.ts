@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 
-/** An answer that is an error: `{"detail": X}`. @see contract.md 1.0 */
+/** An answer that is an error: `{"detail": X}`. @see docs/wire.md#conventions */
 export class HttpError extends Error {
   readonly status: number
   readonly detail: unknown
@@ -103,7 +103,7 @@ export const problemsOf = (error: z.ZodError, input: unknown, place: string): Pr
   error.issues.slice(0, MOST_PROBLEMS).flatMap((issue) => {
     const leaf = leafOf(issue)
     const [type, msg] = typed(leaf, input)
-    // The one field that the seed reports from another place (contract.md 1.3).
+    // The one field that the seed reports from another place (docs/wire.md#conventions).
     const moved = type === 'missing' && leaf.path.join() === 'temporal_domain'
     const loc = [
       moved ? 'inference_config' : place,

@@ -195,7 +195,7 @@ const wholeNumber = (fallback: number, most = Infinity) =>
 const LONGEST_PAGE = 10_000
 export const paging = { limit: wholeNumber(25, LONGEST_PAGE), skip: wholeNumber(0) }
 
-/** `{"total_records", "page_count", "results"}`. @see contract.md 1.0 */
+/** `{"total_records", "page_count", "results"}`. @see docs/wire.md#conventions */
 export const envelope = (total: number, results: unknown[]) => ({
   total_records: total,
   page_count: results.length,

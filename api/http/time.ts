@@ -1,10 +1,10 @@
-/** `YYYY-MM-DDTHH:MM:SS.ffffffZ`: the SDK's poller needs fraction and Z. @see contract.md 0.7 */
+/** `YYYY-MM-DDTHH:MM:SS.ffffffZ`: the SDK's poller needs fraction and Z. @see docs/wire.md#conventions */
 export const wireTime = (time: Date): string => time.toISOString().replace(/(\.\d{3})Z$/, '$1000Z')
 
 /** Without zone: API keys' `expires_on`. */
 export const zonelessTime = (time: Date): string => wireTime(time).slice(0, -1)
 
-/** Steps' times: seconds, no zone, UTC. @see contract.md 1.0 */
+/** Steps' times: seconds, no zone, UTC. @see docs/wire.md#conventions */
 export const stepTime = (time: Date): string => time.toISOString().slice(0, 19)
 
 /** Whose a row is and since when, as every answer says it. */

@@ -186,7 +186,7 @@ export const findTune = (
     .where(visible(user, config.DEFAULT_SYSTEM_USER, 'tune', 'tune'))
     .executeTakeFirst()
 
-/** Checks in the recorded order and gathers the run's config. @see contract.md 1.3 */
+/** Checks in the recorded order and gathers the run's config. @see docs/wire.md#inference */
 export const prepare = async (
   deps: { db: Db; config: Config },
   user: string,

@@ -67,7 +67,7 @@ export const dryRunPlan = async (db: Db, deps: PlanDeps, { model, config }: Prep
   }
 }
 
-/** What the pipeline would be given; nothing is written. @see contract.md 1.3, `/dry-run` */
+/** What the pipeline would be given; nothing is written. @see docs/wire.md#inference */
 export const dryRunAnswer = (user: string, { model, config }: Prepared) => ({
   spatial_domain: config.spatial_domain,
   temporal_domain: config.temporal_domain,

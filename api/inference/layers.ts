@@ -38,7 +38,7 @@ const fromStore = (entry: Record<string, any>): Layer => ({
   visible_by_default: entry.visible_by_default,
 })
 
-/** Adds published layers and their boxes by uri; under the inference's lock. @see contract.md 1.7 */
+/** Adds published layers and their boxes by uri; under the inference's lock. @see docs/wire.md#notifications */
 export const addLayers = async (
   trx: Db,
   id: string,

@@ -46,7 +46,7 @@ const switchText = z
   .transform((text) => ON.includes(text))
   .optional()
 
-/** A step with the keys that clients know first. @see contract.md 2.1 */
+/** A step with the keys that clients know first. @see docs/wire.md#statuses */
 const stepAnswer = ({
   status,
   process_id,
@@ -77,7 +77,7 @@ const oneAnswer = async (c: Ctx, found: Promise<InferenceRow | undefined>): Prom
   return c.body(body, 200, { 'Content-Type': 'application/json' })
 }
 
-/** `/v2/inference`. @see contract.md 1.3 */
+/** `/v2/inference`. @see docs/wire.md#inference */
 export const inferenceRoutes = (
   router: Router,
   deps: {

@@ -127,7 +127,7 @@ const period = z
       context.addIssue({ code: 'custom', message: `${JSON.stringify(text)}: ${problem}` })
   })
 
-/** A step of the request. @see contract.md 2.1 */
+/** A step of the request. @see docs/wire.md#statuses */
 const step = z.looseObject({
   process_id: z.string().min(1).max(50),
   step_number: z.coerce.number().int().min(0).max(1000),
@@ -164,7 +164,7 @@ export const inferenceLimits: BodyLimits = {
   others: 64 * KIB,
 }
 
-/** The body of POST `/v2/inference`, `/dry-run`: nulls are as good as absent. @see contract.md 1.3 */
+/** The body of POST `/v2/inference`, `/dry-run`: nulls are as good as absent. @see docs/wire.md#inference */
 export const inferenceInput = z
   .looseObject({
     model_id: uuid.nullish(),

@@ -14,7 +14,7 @@ const one = `${path}/:id`
 const NOT_FOUND = 'Model not found'
 const NO_EDIT = 'Missing permissions to edit this record.'
 
-/** `/v2/models`. @see contract.md 1.2 */
+/** `/v2/models`. @see docs/wire.md#models */
 export const modelRoutes = (router: Router, db: Db, config: Config, store: Store): void => {
   const models = modelRepository(db, config)
   const kept = async (body: z.output<typeof modelInput>) => ({

@@ -37,7 +37,7 @@ const steps = z
   })
   .nullish()
 
-/** POST and PATCH of `/v2/models`; fields not named here are ignored. @see contract.md 1.2 */
+/** POST and PATCH of `/v2/models`; fields not named here are ignored. @see docs/wire.md#models */
 export const modelInput = z.object({
   display_name: z
     .string()
@@ -69,7 +69,7 @@ export const deployInput = z.looseObject({
 
 export type ModelRow = Selectable<ModelTable>
 
-/** Keys in the order that clients print. @see contract.md 1.2 */
+/** Keys in the order that clients print. @see docs/wire.md#models */
 export const modelAnswer = (row: ModelRow) => ({
   display_name: row.display_name,
   description: row.description,

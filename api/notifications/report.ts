@@ -60,7 +60,7 @@ const keepError = async (trx: Db, id: string, detail: Record<string, unknown>): 
  * What an event does to its inference, under its lock; in the caller's transaction.
  *
  * @throws HttpError 422 for a move of states that does not exist
- * @see contract.md 1.7
+ * @see docs/wire.md#notifications
  */
 export const applyEvent = async (
   trx: Db,

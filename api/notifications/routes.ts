@@ -47,7 +47,7 @@ const notes = async (db: Db, seqs: string[]) => {
   )
 }
 
-/** `/v2/notifications` and the event stream. @see contract.md 1.7 */
+/** `/v2/notifications` and the event stream. @see docs/wire.md#notifications */
 export const notificationRoutes = (
   router: Router,
   deps: {

@@ -18,7 +18,7 @@ const contentPath = (task: string, step: string): string =>
   `/v2/tasks/${task}/logs/${encodeURIComponent(step)}/content`
 const lines = wholeText.optional()
 
-/** `/v2/tasks`. @see contract.md 1.4 */
+/** `/v2/tasks`. @see docs/wire.md#tasks */
 export const taskRoutes = (
   router: Router,
   deps: {

@@ -36,7 +36,7 @@ const optionsOf = (kept: Record<string, unknown>, given: Record<string, unknown>
 const missingOf = (id: string): string =>
   `Missing geoserver_push and model_input_data_spec in the train_options of ${id} tune. Please provide them in the request or update the tune.`
 
-/** What was tried stays with the tune of its owner, for the next try. @see contract.md 1.9 */
+/** What was tried stays with the tune of its owner, for the next try. @see docs/wire.md#tunes */
 const keepOptions = async (
   db: Db,
   tune: { id: string; train_options: Record<string, unknown> },
@@ -49,7 +49,7 @@ const keepOptions = async (
 
 const params = z.object({ tune_id: z.string().max(100) })
 
-/** What running a tune needs of `/v2/tunes`. @see contract.md 1.9 */
+/** What running a tune needs of `/v2/tunes`. @see docs/wire.md#tunes */
 export const tuneRoutes = (router: Router, { db, config }: { db: Db; config: Config }): void => {
   const live = (user: string) =>
     db

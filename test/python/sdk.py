@@ -1,4 +1,4 @@
-"""Every method of geostudio 0.1.5 that is in scope (contract.md 6.2), against a running server."""
+"""Every method of geostudio 0.1.5 that runs inferences, against a running server."""
 
 import json
 import logging

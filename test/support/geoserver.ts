@@ -12,7 +12,7 @@ const entriesOf = (zip: Buffer): string[] => {
   return names
 }
 
-/** A stand-in that keeps GeoServer's REST rules (contract.md 4.10): state, status codes, what it refuses. */
+/** A stand-in that keeps GeoServer's REST rules (docs/wire.md#files-and-layers): state, status codes, what it refuses. */
 export const startGeoserver = async (username = 'admin', password = 'geoserver') => {
   const workspaces = new Set<string>()
   const stores = new Map<string, { granules: string[]; time: boolean }>()

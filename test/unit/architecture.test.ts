@@ -23,7 +23,7 @@ const importsOf = (file: string, text: string): string[] =>
     name!.startsWith('.') ? normalize(join(dirname(file), name!)) : name!,
   )
 
-/** Why `file` may not import `target` (style.md 2.3, DESIGN.md 3); undefined when it may. */
+/** Why `file` may not import `target` (docs/architecture.md); undefined when it may. */
 const refusal = (file: string, target: string): string | undefined => {
   const [room, folder, name] = file.split('/')
   const test = file.endsWith('.test.ts')
