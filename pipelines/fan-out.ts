@@ -20,7 +20,7 @@ const isZip = ({ url, file, member }: Scene): boolean =>
  */
 export const fanOut = async (
   sources: readonly PlannedSource[],
-  list: (scene: Scene) => Promise<readonly Member[]>,
+  list: (scene: Scene, origin: number | undefined) => Promise<readonly Member[]>,
   failed: (scene: Scene, error: unknown) => void = () => undefined,
 ): Promise<PlannedSource[]> => {
   const all: PlannedSource[] = []
@@ -29,7 +29,7 @@ export const fanOut = async (
     const [scene] = scenes
     const members =
       scenes.length === 1 && isZip(scene!)
-        ? await list(scene!).catch((error: unknown) => {
+        ? await list(scene!, one.origin).catch((error: unknown) => {
             failed(scene!, error)
             return []
           })
@@ -38,6 +38,7 @@ export const fanOut = async (
     else
       for (const { member, date } of members)
         all.push({
+          ...one,
           date: date ?? one.date,
           source: { kind: 'scene', scenes: [{ ...scene!, member }] },
         })

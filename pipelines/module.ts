@@ -3,7 +3,8 @@ import { z } from 'zod'
 import type { PlanOptions } from '../steps/plan-context.ts'
 import { contracts, type StepName } from '../steps/contracts.ts'
 import { decodeScript, scriptName } from '../steps/generic-python-processor/script.ts'
-import { registry } from '../steps/registry.ts'
+import type { Scene } from '../steps/plan-context.ts'
+import { registry, scenesInZip } from '../steps/registry.ts'
 import { weightsOf } from '../steps/weights.ts'
 import type { Catalogues } from './catalogues.ts'
 import { compose } from './compose.ts'
@@ -153,6 +154,21 @@ const checkWeights = async (assets: Directory, model: ModelMetadata, given: File
     )
 }
 
+/** The scenes of a zip among the inputs or at a URL, in this session. */
+const listZip = (
+  dag: Client,
+  assets: Directory,
+  args: InferenceArguments,
+  { url, file }: Scene,
+  inputs: Directory,
+  inferenceId: string,
+) => {
+  const zip = { ...(url === undefined ? { file: file! } : { url }) }
+  const allow_private_hosts = args.allowPrivateHosts ?? false
+  const env = { dag, assets, runKey: inferenceId, secrets: {} }
+  return scenesInZip(env, { ...zip, allow_private_hosts }, inputs, inferenceId)
+}
+
 const planOf = async (
   dag: Client,
   assets: Directory,
@@ -165,13 +181,14 @@ const planOf = async (
   })
   await checkWeights(assets, model, args.weights)
   const inputs = await inputsOf(dag, args)
-  const files = (await inputs.entries()).filter((name) => /\.(tiff?|zip)$/i.test(name))
+  const files = (await inputs.entries()).filter((name) => /\.(tiff?|zip|gpkg|nc)$/i.test(name))
   // A scene given by name is run whatever its ending: the step says what is wrong with it.
   const named = args.scene ? [await args.scene.name()] : []
   const processor = await readProcessor(dag, args)
   const catalogue = await moduleCatalogue(args)
   const planned = await planRequest(request, model, catalogue, {
     files: args.inputs ? [...new Set([...files, ...named])] : named,
+    list: (scene, _origin, id) => listZip(dag, assets, args, scene, inputs, id),
     ...(args.allowPrivateHosts ? { allowPrivateHosts: true } : {}),
     ...(args.gpu ? { gpu: true } : {}),
     ...(processor ? { processor } : {}),

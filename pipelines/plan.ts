@@ -27,6 +27,8 @@ export interface PlannedTask {
   /** Names of the given files that the task takes in */
   readonly files: readonly string[]
   readonly date: string | null
+  /** Place in the request's list of URLs */
+  readonly origin?: number
   readonly steps: readonly PlannedStep[]
 }
 /** What would run, before anything runs. */
@@ -103,7 +105,7 @@ export const planTasks = (
     orders.set(kind, order)
     return order
   }
-  return sources.map(({ source, date }, n): PlannedTask => {
+  return sources.map(({ source, date, origin }, n): PlannedTask => {
     const input_spec = source.kind === 'items' ? inFileOrder(shared.input_spec) : shared.input_spec
     const task_id = `${shared.inference_id}-task_${first + n}`
     const context: PlanContext = { ...shared, input_spec, task_id, source, date }
@@ -112,6 +114,7 @@ export const planTasks = (
       source: labelOf(source),
       files: filesOf(source),
       date,
+      ...(origin === undefined ? {} : { origin }),
       steps: orderFor(source.kind).map((name, number) => planStep(name, number, context)),
     }
   })

@@ -1,7 +1,9 @@
 import type { CatalogueRow } from '../connectors/row.ts'
 import { classBandOf } from '../steps/bands.ts'
 import { contractOf } from '../steps/contracts.ts'
+import type { Scene } from '../steps/plan-context.ts'
 import { PlanError } from './errors.ts'
+import { fanOut, type Member } from './fan-out.ts'
 import type { ModelMetadata } from './model.ts'
 import {
   type Plan,
@@ -13,7 +15,7 @@ import {
 import type { InputSpec } from '../steps/plan-context.ts'
 import type { InferenceRequest } from './request.ts'
 import { isByPlace } from './scenes.ts'
-import type { Catalogue, Found, NoData } from './search/catalogue.ts'
+import type { Catalogue, NoData } from './search/catalogue.ts'
 import { type Estimate, estimateOf } from './search/estimate.ts'
 import { modalitiesOf } from './search/modalities.ts'
 import { findTasks } from './search/plan-area.ts'
@@ -21,6 +23,16 @@ import { findTasks } from './search/plan-area.ts'
 /** The catalogue, and which of its rows a model names. */
 export interface PlannerCatalogue extends Catalogue {
   find(connector: string, collection: string): CatalogueRow | undefined
+}
+/** Scenes in a zip, listed by an engine; `origin` is the place in the request's list of URLs. */
+export type ListZip = (
+  scene: Scene,
+  origin: number | undefined,
+  inferenceId: string,
+) => Promise<readonly Member[]>
+export interface PlannerOptions extends PlanInferenceOptions {
+  /** Without it a zip of several scenes stays one task, which says so */
+  readonly list?: ListZip
 }
 /** A frozen plan: what runs, and what was found on the way to it. */
 export interface Planned {
@@ -59,8 +71,6 @@ export const readsOf = (
 /** GEOStudio's number for it: "No data available for location/date." */
 export const NO_DATA = 1001
 
-const NOTHING: Found = { tasks: [], missing: [], warnings: [] }
-
 /** One place without data, as a line for people. */
 export const missingText = ({ field, reason, nearest }: NoData): string =>
   `${field}: ${reason}${nearest.length ? `; nearest days with data: ${nearest.join(', ')}` : ''}`
@@ -71,9 +81,18 @@ const CHUNK = 100
 const planAll = async (
   request: InferenceRequest,
   model: ModelMetadata,
-  options: PlanInferenceOptions,
+  { list, ...options }: PlannerOptions,
+  noted: (text: string) => void,
 ): Promise<Plan> => {
-  const { shared, sources } = sourcesOf(request, model, options)
+  const { shared, sources: given } = sourcesOf(request, model, options)
+  const failed = (scene: Scene, error: unknown) => {
+    const { message, stderr } = error as Error & { stderr?: string }
+    const name = (scene.file ?? scene.url ?? '').split('?')[0]
+    noted(`${name}: the zip was not listed: ${(stderr?.trim() || message).slice(0, 300)}`)
+  }
+  const sources = list
+    ? await fanOut(given, (scene, origin) => list(scene, origin, shared.inference_id), failed)
+    : given
   const tasks: PlannedTask[] = []
   for (let from = 0; from < sources.length; from += CHUNK) {
     for (const task of planTasks(shared, model, sources.slice(from, from + CHUNK), from))
@@ -116,10 +135,15 @@ export const planRequest = async (
   request: InferenceRequest,
   model: ModelMetadata,
   catalogue: PlannerCatalogue,
-  options: PlanInferenceOptions = {},
+  options: PlannerOptions = {},
 ): Promise<Planned> => {
+  const notes: string[] = []
+  const noted = (text: string) => void notes.push(text)
   if (!isByPlace(request))
-    return { plan: await planAll(request, model, options), ...NOTHING, estimate: null }
+    return {
+      plan: await planAll(request, model, options, noted),
+      ...{ missing: [], warnings: notes, estimate: null },
+    }
   const own = request.model_input_data_spec ?? model.model_input_data_spec
   const post = request.post_processing ?? model.postprocessing_options
   const found_by = (connector: string, collection: string) => catalogue.find(connector, collection)
@@ -128,9 +152,10 @@ export const planRequest = async (
   const modalities = asked.map((modality, n) => ({ ...modality, ...bandsOf(specs[n]!) }))
   const found = await findTasks(request, modalities, catalogue)
   const asRead = { ...request, model_input_data_spec: specs as typeof own }
-  const plan = await planAll(asRead, model, { ...options, found: found.tasks })
+  const plan = await planAll(asRead, model, { ...options, found: found.tasks }, noted)
   if (plan.tasks.length === 0)
     throw new PlanError('plan.no_data', found.missing.map(missingText).join('\n'))
-  const { missing, warnings } = found
+  const { missing } = found
+  const warnings = [...found.warnings, ...notes]
   return { plan, missing, warnings, estimate: estimateOf(found, modalities) }
 }

@@ -6,6 +6,8 @@ import type { InferenceRequest } from './request.ts'
 export interface PlannedSource {
   readonly source: Source
   readonly date: string | null
+  /** Place in the request's list of URLs */
+  readonly origin?: number
 }
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/
@@ -51,7 +53,12 @@ export const scenesOf = (
   const urls = request.spatial_domain.urls ?? []
   const dates = request.temporal_domain
   const dateAt = (n: number): string | null => (DAY.test(dates[n] ?? '') ? dates[n]! : null)
-  if (urls.length) return urls.map((item, n) => ({ source: sourceOf(item), date: dateAt(n) }))
+  if (urls.length)
+    return urls.map((item, n) => ({
+      source: sourceOf(item),
+      date: dateAt(n),
+      origin: n,
+    }))
   if (searched) return []
   if (files.length)
     return files.map((file, n) => ({

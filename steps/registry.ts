@@ -7,7 +7,7 @@ import { onnxInference } from './onnx-inference/step.ts'
 import { postprocessGeneric } from './postprocess-generic/step.ts'
 import { pushToGeoserver } from './push-to-geoserver/step.ts'
 import type { Step } from './step.ts'
-import { urlConnector } from './url-connector/step.ts'
+import { scenesInZip, urlConnector } from './url-connector/step.ts'
 
 // A list of differently typed steps: each is called with what its own contract parsed.
 const erase = (step: unknown): Step => step as Step
@@ -23,3 +23,6 @@ export const registry: Readonly<Record<StepName, Step>> = {
   'postprocess-generic': erase(postprocessGeneric),
   'push-to-geoserver': erase(pushToGeoserver),
 }
+
+/** What a planner asks of a zip before it makes a task of each scene in it. */
+export { scenesInZip }

@@ -1,6 +1,8 @@
+import type { Member } from '../../pipelines/fan-out.ts'
 import type { ModelMetadata } from '../../pipelines/model.ts'
 import { type Planned, type PlannerCatalogue, planRequest } from '../../pipelines/planner.ts'
 import { readRunConfig } from '../../pipelines/wire.ts'
+import type { Scene } from '../../steps/plan-context.ts'
 import { weightsOf } from '../../steps/weights.ts'
 import type { Config } from '../config.ts'
 import { weightsKey } from '../models/weights.ts'
@@ -38,6 +40,12 @@ export interface PlanDeps {
   readonly config: Config
   readonly store: Store
   readonly catalogue: PlannerCatalogue
+  /** Lists a zip; `url` is where our own store serves the given file. A dry run has none */
+  readonly list?: (
+    scene: Scene,
+    url: string | undefined,
+    inferenceId: string,
+  ) => Promise<readonly Member[]>
 }
 /** A plan, and what of it lies in our own store. */
 export interface StoredPlan extends Planned {
@@ -60,7 +68,7 @@ const masksOf = ({ LAND_POLYGONS, PERMANENT_WATER, PERMANENT_WATER_VALUES }: Con
  * @throws PlanError where the request cannot be run, StoreError, ConnectorError
  */
 export const planOf = async (
-  { config, store, catalogue }: PlanDeps,
+  { config, store, catalogue, list }: PlanDeps,
   recorded: Record<string, unknown>,
   inferenceId: string,
 ): Promise<StoredPlan> => {
@@ -78,6 +86,12 @@ export const planOf = async (
   const asked = { ...request, spatial_domain: { ...request.spatial_domain, urls: scenes } }
   const planned = await planRequest(asked, model, catalogue, {
     inferenceId,
+    ...(list
+      ? {
+          list: (scene: Scene, origin: number | undefined, id: string) =>
+            list(scene, fetches[origin ?? -1]?.[scene.file ?? ''], id),
+        }
+      : {}),
     allowPrivateHosts: config.ALLOW_PRIVATE_HOSTS,
     ...(config.GPU ? { gpu: true } : {}),
     ...(processor ? { processor } : {}),

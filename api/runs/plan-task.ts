@@ -6,6 +6,7 @@ import { type Db, json, notify, type WireStep } from '../database/database.ts'
 import { addError } from '../inference/events.ts'
 import { planOf, type StoredPlan } from '../planning/plan-of.ts'
 import type { Store } from '../storage/store.ts'
+import { zipLister } from './list-zip.ts'
 import type { Recorder, TaskRow } from './record.ts'
 import { sharedOf, type SharedParameters, type TaskConfig, withoutShared } from './task-config.ts'
 
@@ -31,8 +32,8 @@ const rowsOf = (
   from: number,
 ) => {
   const { plan, fetches, weights } = stored
-  return plan.tasks.slice(from, from + BATCH).map((task, n) => {
-    const fetch = fetches[from + n]
+  return plan.tasks.slice(from, from + BATCH).map((task) => {
+    const fetch = fetches[task.origin ?? -1]
     const own: TaskConfig = {
       task: withoutShared(task, shared),
       model: plan.model,
@@ -81,6 +82,7 @@ export const planTask = async (
   },
   planning: TaskRow,
   log: (text: string) => Promise<void>,
+  signal: AbortSignal,
 ): Promise<void> => {
   const { db, recorder } = deps
   const { inference_id } = planning
@@ -89,7 +91,8 @@ export const planTask = async (
     .select('inference_config')
     .where('id', '=', inference_id)
     .executeTakeFirstOrThrow()
-  const stored = await planOf(deps, inference_config, inference_id)
+  const list = zipLister(deps, planning, signal)
+  const stored = await planOf({ ...deps, list }, inference_config, inference_id)
   const listed = inference_config.pipeline_steps as WireStep[]
   const shared = await sharedOf(stored.plan.tasks)
   await log(logOf(stored))

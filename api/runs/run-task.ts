@@ -14,15 +14,13 @@ import { StoreError } from '../storage/errors.ts'
 import { NotServed, type Store } from '../storage/store.ts'
 import { logKey } from '../storage/keys.ts'
 import { LiveLog } from './live-log.ts'
-import { geoserverOf } from '../planning/geoserver.ts'
+import { environmentOf } from './environment.ts'
 import { readTaskConfig, type TaskConfig } from './task-config.ts'
 import { LostLease, type Recorder, type TaskRow } from './record.ts'
 import { makeScratch } from './scratch.ts'
 import { inSession, SessionLost } from './session.ts'
 import { settle, StepEnded } from './settle.ts'
 import { heardOf, keepHeard, wholeLog } from './step-logs.ts'
-
-const root = new URL('../..', import.meta.url).pathname
 
 export interface RunDeps {
   /** What plans by place are searched in */
@@ -43,41 +41,6 @@ const fetchScene = async (store: Store, url: string, path: string): Promise<void
       code: 'source.status',
       message: `the scene's URL answers ${error.status}: upload the file, or ask for a new URL (they end after 8 hours)`,
     })
-  }
-}
-
-const assetsOf = (dag: Client): Directory =>
-  dag.host().directory(root, {
-    include: ['steps/*/program/**', 'containers/**', 'models/**', 'examples/**'],
-    exclude: ['**/__pycache__'],
-  })
-
-const environment = (
-  dag: Client,
-  config: Config,
-  key: string,
-  given: { readonly weights: File | undefined; readonly access: string | undefined },
-): StepEnvironment => {
-  const assets = assetsOf(dag)
-  const { local } = geoserverOf(config)
-  const secrets = config.GEOSERVER_PASSWORD
-    ? {
-        geoserverUsername: dag.setSecret('geoserver-username', config.GEOSERVER_USERNAME),
-        geoserverPassword: dag.setSecret('geoserver-password', config.GEOSERVER_PASSWORD),
-      }
-    : {}
-  const services = local
-    ? { services: { geoserver: dag.host().service([{ frontend: local, backend: local }]) } }
-    : {}
-  return {
-    dag,
-    assets: given.weights ? assets.withFile('models/weights.onnx', given.weights) : assets,
-    runKey: key,
-    secrets: {
-      ...secrets,
-      ...(given.access ? { access: dag.setSecret('access', given.access) } : {}),
-    },
-    ...services,
   }
 }
 
@@ -252,7 +215,7 @@ export const runTask = async (deps: RunDeps, row: TaskRow, outer: AbortSignal): 
       const host = dag.host()
       const own = planned.weights ? host.file(weights) : undefined
       const key = `${row.inference_id}/${row.task_id}`
-      const env = environment(dag, deps.config, key, { weights: own, access })
+      const env = environmentOf(dag, deps.config, key, { weights: own, access })
       const inputs = planned.fetch
         ? host.directory(scratch, { include: Object.keys(planned.fetch) })
         : dag.directory()

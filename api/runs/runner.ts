@@ -1,3 +1,4 @@
+import { CataloguePasses } from '../../pipelines/catalogues.ts'
 import { PlanError } from '../../pipelines/errors.ts'
 import { isPassing, persist } from '../database/database.ts'
 import type { Listener } from '../database/listener.ts'
@@ -124,7 +125,7 @@ export class Runner {
       if (task.deaths > this.deps.config.MAX_DEATHS) {
         await recorder.failed(task, 0, killsItsRunner(task.deaths))
         await keepHeard(this.deps, task, ['FAILED'])
-      } else if (task.planning) await this.plan(task)
+      } else if (task.planning) await this.plan(task, signal)
       else await runTask(this.deps, task, signal)
     } catch (error) {
       if (error instanceof LostLease) return this.leave(task)
@@ -144,7 +145,7 @@ export class Runner {
     else await keepHeard(this.deps, task, ['STOPPED'])
   }
 
-  private async plan(task: TaskRow): Promise<void> {
+  private async plan(task: TaskRow, signal: AbortSignal): Promise<void> {
     const { recorder } = this.deps
     await recorder.started(task, 0, 'Planning inference tasks ..')
     const { process_id } = task.pipeline_steps[0]!
@@ -157,13 +158,17 @@ export class Runner {
         .catch(() => hear(this.deps.db, task.task_id, process_id, whole))
     }
     try {
-      await planTask(this.deps, task, (text) => log(text, 0))
+      await planTask(this.deps, task, (text) => log(text, 0), signal)
     } catch (error) {
       if (error instanceof LostLease) throw error
       if (error instanceof StoreError && error.passes)
         return void (await recorder.postpone(task, 0, `${error.code}: ${error.message}`))
       const message = String((error as Error).message)
       await log(message, 1)
+      if (error instanceof CataloguePasses) {
+        const passing = { code: error.code, message: message.slice(error.code.length + 2) }
+        if (await recorder.retry(task, 0, passing)) return
+      }
       if (error instanceof PlanError)
         return void (await recorder.failed(task, 0, {
           code: error.code,

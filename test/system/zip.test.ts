@@ -13,6 +13,7 @@ import { inferenceRequest } from '../../pipelines/request.ts'
 import type { Scene } from '../../steps/plan-context.ts'
 import type { StepEnvironment } from '../../steps/step.ts'
 import { scenesInZip, type Zip } from '../../steps/url-connector/step.ts'
+import { startService, water } from '../support/api.ts'
 import { assets, make, root, session } from '../support/engine.ts'
 
 const MADE = `
@@ -103,4 +104,27 @@ test('a zip of scenes by URL: a task each, one download for all; a file alike; a
     ])
   })
   server.close()
+})
+
+test('by REST a zip of two scenes is two tasks', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'geodag-zip-rest-'))
+  await session(async () => void (await make(MADE).export(folder)))
+  const service = await startService()
+  try {
+    const api = await service.launch('start')
+    const client = await service.client(api.url, 'zip@example.org')
+    const url = await client.share(join(folder, 'two.zip'), 'two.zip')
+    const { body } = await client.post('/v2/inference', water(url))
+    await client.ended(body.id)
+    const { tasks } = (await client.get(`/v2/inference/${body.id}/tasks`)).body
+    const ids = tasks.map(({ task_id }: { task_id: string }) => task_id.slice(body.id.length))
+    expect(ids.sort()).toEqual(['-task_0', '-task_1', '-task_planning'])
+    const { errors } = (await client.get(`/v2/inference/${body.id}`)).body.inference_output
+    // Each scene has one band, the model wants 13: each task says so for its own scene.
+    expect(errors.map(({ code }: { code: string }) => code)).toEqual(
+      Array(2).fill('source.too_few_bands'),
+    )
+  } finally {
+    await service.close()
+  }
 })

@@ -1,0 +1,43 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Writable } from 'node:stream'
+import type { Member } from '../../pipelines/fan-out.ts'
+import type { Scene } from '../../steps/plan-context.ts'
+import { scenesInZip } from '../../steps/registry.ts'
+import type { PlanDeps } from '../planning/plan-of.ts'
+import { environmentOf } from './environment.ts'
+import type { TaskRow } from './record.ts'
+import { makeScratch } from './scratch.ts'
+import { inSession } from './session.ts'
+
+const silent = () => new Writable({ write: (_chunk, _encoding, done) => done() })
+
+/**
+ * Lists the scenes of a zip in an engine's session, so that a planner makes a task of each.
+ *
+ * What is downloaded for it is what the tasks read: it is keyed by the inference.
+ */
+export const zipLister =
+  ({ config, store }: PlanDeps, planning: TaskRow, signal: AbortSignal) =>
+  async (scene: Scene, url: string | undefined, inferenceId: string): Promise<Member[]> => {
+    const scratch = await makeScratch()
+    let found: Member[] = []
+    try {
+      if (url && scene.file) await store.download(url, join(scratch, scene.file))
+      await inSession(silent(), signal, config.ENGINE_TIMEOUT_SECONDS, async (dag) => {
+        const key = `${planning.inference_id}/${planning.task_id}`
+        const env = environmentOf(dag, config, key, { weights: undefined, access: undefined })
+        const files = scene.file
+          ? dag.host().directory(scratch, { include: [scene.file] })
+          : dag.directory()
+        const zip = {
+          ...(scene.url === undefined ? { file: scene.file! } : { url: scene.url }),
+          allow_private_hosts: config.ALLOW_PRIVATE_HOSTS,
+        }
+        found = await scenesInZip(env, zip, files, inferenceId)
+      })
+      return found
+    } finally {
+      await rm(scratch, { recursive: true, force: true }).catch(() => undefined)
+    }
+  }
