@@ -70,21 +70,8 @@ export const postProcessing = z.looseObject({
   mask_from_url: z.union([flag, z.looseObject({})]).optional(),
 })
 
-/** What a user asks for: the body of `POST /v2/inference`, or a YAML file on the command line. */
-export const inferenceRequest = z.looseObject({
-  model_display_name: z.string().nullish(),
-  spatial_domain: z
-    .looseObject({
-      bbox: z.array(bbox).nullish(),
-      polygons: z.array(z.unknown()).nullish(),
-      tiles: z.array(z.unknown()).nullish(),
-      urls: z.array(z.union([z.string(), z.record(z.string(), z.string())])).nullish(),
-    })
-    .default({}),
-  temporal_domain: z.array(z.string()).default([]),
-  model_input_data_spec: z.array(inputSpec).nullish(),
-  geoserver_push: z.array(pushEntry).nullish(),
-  post_processing: postProcessing.nullish(),
+/** How a place is searched; what the seed does not know beside `maxcc`. */
+export const searchFields = {
   /** Most cloud of a day, percent of the place; 0 is no limit */
   maxcc: numeric
     .pipe(z.number().min(0).max(100))
@@ -102,6 +89,24 @@ export const inferenceRequest = z.looseObject({
     .transform((value) => value ?? 'day'),
   /** Pixels outside a given polygon become nodata */
   clip: flag.nullish().transform((value) => value ?? false),
+}
+
+/** What a user asks for: the body of `POST /v2/inference`, or a YAML file on the command line. */
+export const inferenceRequest = z.looseObject({
+  model_display_name: z.string().nullish(),
+  spatial_domain: z
+    .looseObject({
+      bbox: z.array(bbox).nullish(),
+      polygons: z.array(z.unknown()).nullish(),
+      tiles: z.array(z.unknown()).nullish(),
+      urls: z.array(z.union([z.string(), z.record(z.string(), z.string())])).nullish(),
+    })
+    .default({}),
+  temporal_domain: z.array(z.string()).default([]),
+  model_input_data_spec: z.array(inputSpec).nullish(),
+  geoserver_push: z.array(pushEntry).nullish(),
+  post_processing: postProcessing.nullish(),
+  ...searchFields,
   data_connector_config: z.array(z.looseObject({})).nullish(),
   description: z.string().nullish(),
   location: z.string().max(100).nullish(),

@@ -1,7 +1,7 @@
 import { contractOf, knownNames, stepNamed, type StepName } from '../steps/contracts.ts'
 import { invalid, PlanError } from './errors.ts'
 import { type ModelMetadata, modelMetadata } from './model.ts'
-import { type InferenceRequest, inferenceRequest } from './request.ts'
+import { type InferenceRequest, inferenceRequest, searchFields } from './request.ts'
 
 /** @throws PlanError `plan.unknown_step` */
 const stepOf = (process_id: string): StepName => {
@@ -44,6 +44,8 @@ export const readRunConfig = (
     spatial_domain: config.spatial_domain,
     temporal_domain: config.temporal_domain,
     post_processing: config.post_processing,
+    data_connector_config: config.data_connector_config,
+    ...Object.fromEntries(Object.keys(searchFields).map((name) => [name, config[name]])),
   })
   if (!request.success) throw invalid('request.invalid', 'request', request.error)
   return { model: model.data, request: request.data }

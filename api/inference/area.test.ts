@@ -79,3 +79,8 @@ test('a thousand polygons that cross each other end, and hold nobody up', async 
   clearInterval(timer)
   expect(turns).toBeGreaterThan(20)
 }, 20_000)
+
+test('a box over 180 degrees has the area of its two sides', () => {
+  const east = areaOf([[179.6, -17, 180, -16.5]], [])
+  expect(areaOf([[179.6, -17, -179.6, -16.5]], [])).toBeCloseTo(2 * east, 6)
+})

@@ -16,6 +16,16 @@ const covered = (intervals: readonly (readonly [number, number])[]): number => {
   return length
 }
 
+/** A box over 180 degrees as its part on each side. */
+const sidesOf = (box: Box): Box[] => {
+  const [w, s, e, n] = box
+  if (w <= e) return [box]
+  return [
+    [w, s, 180, n],
+    [-180, s, e, n],
+  ]
+}
+
 /** Of boxes alone: slab by slab between their meridians, exact however much they overlap. */
 const areaOfBoxes = (boxes: readonly Box[]): number => {
   if (boxes.length === 0) return 0
@@ -36,7 +46,8 @@ const areaOfBoxes = (boxes: readonly Box[]): number => {
  *
  * GEOStudio limits requests by this figure, so it is kept to the digit.
  */
-export const areaOf = (boxes: readonly Box[], polygons: readonly unknown[]): number => {
+export const areaOf = (given: readonly Box[], polygons: readonly unknown[]): number => {
+  const boxes = given.flatMap(sidesOf)
   if (polygons.length === 0) return areaOfBoxes(boxes)
   const shapes = [...boxes.map(boxShape), ...polygons.flatMap(shapesOf)]
   if (shapes.length === 0) return 0

@@ -1,6 +1,12 @@
 import type { Selectable } from 'kysely'
 import { z } from 'zod'
-import { inputSpec, postProcessing, pushEntry } from '../../pipelines/request.ts'
+import {
+  inputSpec,
+  isBox,
+  postProcessing,
+  pushEntry,
+  searchFields,
+} from '../../pipelines/request.ts'
 import type { InferenceTable } from '../database/database.ts'
 import { INT_FROM_FLOAT } from '../http/errors.ts'
 import type { BodyLimits } from '../http/limits.ts'
@@ -39,8 +45,9 @@ const bbox = z
   .tuple([z.number(), z.number(), z.number(), z.number()], {
     error: () => 'bbox must be [minLon, minLat, maxLon, maxLat]',
   })
-  .refine(([w, s, e, n]) => w < e && s < n && w >= -180 && e <= 180 && s >= -90 && n <= 90, {
-    message: 'bbox must be [minLon, minLat, maxLon, maxLat] in degrees WGS84, min below max',
+  .refine(isBox, {
+    message:
+      'bbox must be [minLon, minLat, maxLon, maxLat] in degrees WGS84, min below max; minLon above maxLon only across 180 degrees',
   })
 /** More than any setting of MAX_SCENES; the setting itself is looked at in create.ts. */
 const MOST_SCENES = 50_000
@@ -182,6 +189,9 @@ export const inferenceInput = z
       .union([z.number(), wholeText])
       .pipe(z.number().int(INT_FROM_FLOAT).min(0).max(100))
       .nullish(),
+    min_coverage: searchFields.min_coverage,
+    one_per: searchFields.one_per,
+    clip: searchFields.clip,
     description: z.string().max(10_000).nullish(),
     location: z.string().max(100).nullish(),
     geoserver_layers: loose.nullish(),

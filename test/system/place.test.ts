@@ -144,7 +144,10 @@ test('the command line plans and runs the same place to the same bytes', async (
   const out = join(folder, 'out')
   await call('run-inference', 'outputs', 'export', '--path', out)
   const { body } = await client.post('/v2/inference', asked({ maxcc: 40 }))
+  // The planner's step and the steps of one task: the clouded day is out.
   expect((await client.ended(body.id)).inference.status).toBe('COMPLETED')
+  const { tasks } = (await client.get(`/v2/inference/${body.id}/tasks`)).body
+  expect(tasks).toHaveLength(2)
   const ours = await digests(body.id, 'task_0')
   expect(Object.keys(ours).length).toBeGreaterThan(5)
   for (const [title, digest] of Object.entries(ours)) {
