@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { Stage } from '../steps/contract.ts'
 import { contractOf, stepNamed, type StepName } from '../steps/contracts.ts'
 import type {
   PlanContext,
@@ -89,12 +90,16 @@ const filesOf = (source: Source): string[] =>
 const inFileOrder = (specs: PlanRequest['input_spec']): PlanRequest['input_spec'] =>
   specs.map((spec) => ({ ...spec, bands: spec.bands.map((band, index) => ({ ...band, index })) }))
 
+/** Stages that leave the pixels as they are. */
+const ENDS: ReadonlySet<Stage> = new Set(['input', 'publish'])
+
 /** One task a source, in the order given; every step's parameters already passed its contract. */
 export const planTasks = (
   shared: PlanRequest,
   model: ModelMetadata,
   sources: readonly PlannedSource[],
   first = 0,
+  task_count = first + sources.length,
 ): PlannedTask[] => {
   const orders = new Map<Source['kind'], StepName[]>()
   const orderFor = (kind: Source['kind']): StepName[] => {
@@ -108,14 +113,19 @@ export const planTasks = (
   return sources.map(({ source, date, origin }, n): PlannedTask => {
     const input_spec = source.kind === 'items' ? inFileOrder(shared.input_spec) : shared.input_spec
     const task_id = `${shared.inference_id}-task_${first + n}`
-    const context: PlanContext = { ...shared, input_spec, task_id, source, date }
+    const order = orderFor(source.kind)
+    const as_delivered = order.every((name) => ENDS.has(contractOf(name).stage))
+    const context: PlanContext = {
+      ...shared,
+      ...{ input_spec, task_id, source, date, task_count, as_delivered },
+    }
     return {
       task_id,
       source: labelOf(source),
       files: filesOf(source),
       date,
       ...(origin === undefined ? {} : { origin }),
-      steps: orderFor(source.kind).map((name, number) => planStep(name, number, context)),
+      steps: order.map((name, number) => planStep(name, number, context)),
     }
   })
 }

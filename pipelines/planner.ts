@@ -95,7 +95,13 @@ const planAll = async (
     : given
   const tasks: PlannedTask[] = []
   for (let from = 0; from < sources.length; from += CHUNK) {
-    for (const task of planTasks(shared, model, sources.slice(from, from + CHUNK), from))
+    for (const task of planTasks(
+      shared,
+      model,
+      sources.slice(from, from + CHUNK),
+      from,
+      sources.length,
+    ))
       tasks.push(task)
     await new Promise((done) => setImmediate(done))
   }

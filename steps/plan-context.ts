@@ -116,4 +116,8 @@ export interface PlanContext extends PlanRequest {
   readonly source: Source
   /** Acquisition day, YYYY-MM-DD, UTC; null where nobody knows it */
   readonly date: string | null
+  /** Tasks of the whole inference; 1 where it is not said */
+  readonly task_count?: number
+  /** No step works on the scene between its arrival and its publication */
+  readonly as_delivered?: boolean
 }

@@ -11,6 +11,13 @@ const skipped = (now: string) =>
     details: { reason: 'no GeoServer URL was given' },
   })
 
+/** Files that the program reads, by the secrets that they hold. */
+const SECRETS = {
+  username: 'geoserverUsername',
+  password: 'geoserverPassword',
+  ca: 'geoserverCa',
+} as const
+
 /**
  * Publishes layers to a GeoServer: the one step with an effect outside, never cached.
  *
@@ -31,11 +38,10 @@ export const pushToGeoserver = defineStep({
       .withDirectory('/out', env.dag.directory())
       // An effect is never answered from the cache.
       .withEnvVariable('RUN_KEY', `${env.runKey}/${crypto.randomUUID()}`)
-    const { geoserverUsername, geoserverPassword } = env.secrets
-    if (geoserverUsername)
-      container = container.withMountedSecret('/run/secrets/username', geoserverUsername)
-    if (geoserverPassword)
-      container = container.withMountedSecret('/run/secrets/password', geoserverPassword)
+    for (const [name, key] of Object.entries(SECRETS)) {
+      const secret = env.secrets[key]
+      if (secret) container = container.withMountedSecret(`/run/secrets/${name}`, secret)
+    }
     return container
       .withExec(['node', '/program/main.ts', '/parameters.json', '/in', '/out'], STEP_EXEC)
       .directory('/out')

@@ -15,7 +15,7 @@ import {
   water,
 } from '../support/api.ts'
 import { root } from '../support/engine.ts'
-import { startGeoserver } from '../support/geoserver.ts'
+import { startGeoserver } from '../support/geoserver/server.ts'
 
 let service: Service
 let geoserver: Awaited<ReturnType<typeof startGeoserver>>

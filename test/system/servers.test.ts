@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { dag } from '@dagger.io/dagger'
 import { expect, test } from 'vitest'
 import { root, run, scene, session } from '../support/engine.ts'
-import { startGeoserver } from '../support/geoserver.ts'
+import { startGeoserver } from '../support/geoserver/server.ts'
 
 const SPAIN = join(root, '../shared/data/Spain_7370579_S2Hand.tif')
 
@@ -40,10 +40,10 @@ test('layers reach a GeoServer, and a second run pushes again though every other
       'geofm:abc-input_rgb',
       'geofm:abc-pred',
     ])
-    expect(stand.stores.get('geofm:abc-pred')).toMatchObject({ time: true })
+    expect(stand.state.indexes.get('geofm/abc-pred')!.granules[0]!.time).toBe('2019-09-18')
     const again = (await go('geoserver')).manifest.tasks[0]!.steps
     expect(again.map((step) => step.cached)).toEqual([true, true, true, false])
-    expect(stand.stores.get('geofm:abc-pred')!.granules).toHaveLength(2)
+    expect(stand.granules('geofm:abc-pred')).toHaveLength(1)
     const refused = await go('not-the-password')
     const error = refused.manifest.tasks[0]!.steps.at(-1)!.error
     expect(error?.code).toBe('geoserver.unauthorized')

@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { PushError } from './client.ts'
+import { PushError } from './errors.ts'
 import { push } from './push.ts'
 
 const [parametersFile, inputs, outputs] = process.argv.slice(2) as [string, string, string]
@@ -18,14 +18,13 @@ const { parameters, artifacts } = JSON.parse(readFileSync(parametersFile, 'utf8'
 let error: { code: string; message: string } | null = null
 let details = {}
 try {
-  const server = { url: parameters.url, username: secret('username'), password: secret('password') }
-  details = await push(
-    server,
-    parameters,
-    artifacts,
-    (name) => readFileSync(join(inputs, name)),
-    log,
-  )
+  const [username, password, ca] = ['username', 'password', 'ca'].map(secret) as [
+    string,
+    string,
+    string,
+  ]
+  const server = { url: parameters.url, username, password, ...(ca ? { ca } : {}) }
+  details = await push(server, parameters, { folder: inputs, artifacts }, log)
 } catch (failure) {
   const code = failure instanceof PushError ? failure.code : 'step.crashed'
   error = { code, message: (failure as Error).message }

@@ -1,6 +1,15 @@
-import { call, PushError, type Server } from './client.ts'
+import { join } from 'node:path'
+import type { Server } from './client.ts'
+import { type Box, boxOf, coverage, type Place } from './coverage.ts'
+import { dayIn, granuleName } from './date.ts'
+import { PushError } from './errors.ts'
+import { publishGeotiff } from './geotiff.ts'
+import { publishMosaic } from './mosaic.ts'
+import { publishNetcdf } from './netcdf.ts'
+import { greet, truncate, workspace } from './rest.ts'
 import { sldOf } from './sld.ts'
-import { storedZip } from './zip.ts'
+import { publishStyle } from './style.ts'
+import { publishVectors } from './vector.ts'
 
 export interface Layer {
   readonly workspace: string
@@ -8,114 +17,139 @@ export interface Layer {
   readonly display_name: string
   readonly filepath_key: string
   readonly geoserver_style?: unknown
+  readonly coverage_name?: string | undefined
   readonly z_index?: unknown
   readonly visible_by_default?: unknown
 }
 export interface Push {
   readonly layer_prefix: string
   readonly layers: readonly Layer[]
-  readonly date?: string
+  /** Day of the task, YYYY-MM-DD */
+  readonly date?: string | undefined
+  /** Number of the task: several publish into the same mosaic */
+  readonly task?: number | undefined
+  /** No other task publishes into these layers */
+  readonly alone?: boolean | undefined
+}
+/** Where the artifacts lie, and which is which. */
+export interface Given {
+  readonly folder: string
+  readonly artifacts: Readonly<Record<string, string>>
+}
+interface Published {
+  readonly place: Place
+  readonly box: Box | undefined
+  readonly warnings: readonly string[]
 }
 
-const DATE = /\d{4}-\d{2}-\d{2}/
-const INDEXER =
-  'TimeAttribute=time\nSchema=*the_geom:Polygon,location:String,time:java.util.Date\n' +
-  'PropertyCollectors=TimestampFileNameExtractorSPI[timeregex](time)\n'
-const TIME = (store: string) =>
-  `<coverage><name>${store}</name><enabled>true</enabled><metadata><entry key="time"><dimensionInfo>` +
-  '<enabled>true</enabled><presentation>LIST</presentation><units>ISO8601</units>' +
-  '<defaultValue><strategy>MINIMUM</strategy></defaultValue><nearestMatchEnabled>true</nearestMatchEnabled>' +
-  '</dimensionInfo></entry></metadata></coverage>'
+const PUBLISHED = /\.(tiff?|nc|gpkg|zip|shp)$/i
 
-/** An ImageMosaic's zip: the raster, and where its time stands in its name. */
-const mosaic = (name: string, data: Uint8Array, date: string | undefined): Buffer => {
-  if (DATE.test(name)) return withTime(name, data)
-  return date ? withTime(`${date}_${name}`, data) : storedZip({ [name]: data })
-}
-const withTime = (name: string, data: Uint8Array): Buffer =>
-  storedZip({
-    [name]: data,
-    'timeregex.properties': Buffer.from('regex=[0-9]{4}-[0-9]{2}-[0-9]{2}\n'),
-    'indexer.properties': Buffer.from(INDEXER),
-  })
-
-const workspace = async (server: Server, name: string): Promise<void> => {
-  const { status } = await call(server, 'GET', `workspaces/${name}`, [200, 404])
-  if (status === 404)
-    await call(
-      server,
-      'POST',
-      'workspaces',
-      [201, 409],
-      `<workspace><name>${name}</name></workspace>`,
-    )
+/** One file of a layer can hold all tasks' rasters; every other kind is a layer a task. */
+const placeOf = (request: Push, layer: Layer, file: string): Place => {
+  const { layer_prefix, task, alone } = request
+  const name = `${layer_prefix}-${layer.layer_name}`
+  const own = /\.tiff?$/i.test(file) || alone || !task ? '' : `-${task}`
+  return { workspace: layer.workspace, name: `${name}${own}` }
 }
 
-/** Publishes one raster; an existing store gets another granule. */
-const raster = async (server: Server, layer: Layer, store: string, zip: Buffer, timed: boolean) => {
-  const stores = `workspaces/${layer.workspace}/coveragestores`
-  const { status } = await call(server, 'GET', `${stores}/${store}.json`, [200, 404])
-  if (status === 404)
-    await call(
-      server,
-      'PUT',
-      `${stores}/${store}/file.imagemosaic?coverageName=${store}`,
-      [201],
-      zip,
-      'application/zip',
-    )
-  else
-    await call(
-      server,
-      'POST',
-      `${stores}/${store}/file.imagemosaic?recalculate=nativebbox,latlonbbox`,
-      [200, 201, 202],
-      zip,
-      'application/zip',
-    )
-  if (timed) await call(server, 'PUT', `${stores}/${store}/coverages/${store}`, [200], TIME(store))
+const publishRaster = async (
+  server: Server,
+  request: Push,
+  place: Place,
+  { folder }: Given,
+  file: string,
+): Promise<string[]> => {
+  const path = join(folder, file)
+  const day = request.date ?? dayIn(file)
+  if (!day && request.alone) return publishGeotiff(server, place, path)
+  const name = granuleName(file, day, request.alone ? undefined : request.task)
+  return publishMosaic(server, place, { path, name, timed: day !== undefined })
+}
+
+const publish = async (
+  server: Server,
+  request: Push,
+  layer: Layer,
+  given: Given,
+  file: string,
+): Promise<Published[]> => {
+  const place = placeOf(request, layer, file)
+  const path = join(given.folder, file)
+  if (/\.(gpkg|zip|shp)$/i.test(file)) {
+    const types = await publishVectors(server, place, path)
+    return types.map(({ name, type }) => ({
+      place: { ...place, name },
+      box: boxOf(type?.featureType),
+      warnings: [],
+    }))
+  }
+  const warnings = /\.nc$/i.test(file)
+    ? await publishNetcdf(server, place, path, layer.coverage_name)
+    : await publishRaster(server, request, place, given, file)
+  return [{ place, box: boxOf((await coverage(server, place))?.coverage), warnings }]
+}
+
+const reasonToSkip = (layer: Layer, file: string | undefined): string | undefined => {
+  if (!file) return `no earlier step made ${layer.filepath_key}`
+  if (!PUBLISHED.test(file))
+    return `${file} is no GeoTIFF, NetCDF, GeoPackage or Shapefile: GeoServer publishes no other`
+  return undefined
+}
+
+/** What of one inference's push a client shows on its map. */
+export interface Report {
+  predicted_layers: Record<string, unknown>[]
+  bboxes: Box[]
+  skipped: { layer_name: string; reason: string }[]
+  warnings: string[]
 }
 
 /**
- * Publishes every layer whose artifact is there. `read` gives an artifact's bytes by file name.
+ * Publishes every layer whose artifact is there, with its style.
+ *
+ * In an order that survives a stop at any point: the same call again completes it, and leaves one
+ * granule, one style and no orphan.
  *
  * @throws PushError `geoserver.*`
  */
 export const push = async (
   server: Server,
   request: Push,
-  artifacts: Readonly<Record<string, string>>,
-  read: (name: string) => Uint8Array,
+  given: Given,
   log: (text: string) => void,
-) => {
-  const predicted_layers: unknown[] = []
-  const skipped: unknown[] = []
+): Promise<Report> => {
+  const report: Report = { predicted_layers: [], bboxes: [], skipped: [], warnings: [] }
+  // Before anything is sent: a style that GeoServer could not draw by.
+  for (const layer of request.layers) sldOf('check', layer.geoserver_style)
+  let greeted = false
   for (const layer of request.layers) {
-    const file = artifacts[layer.filepath_key]
-    const reason = !file
-      ? `no earlier step made ${layer.filepath_key}`
-      : /\.tiff?$/i.test(file)
-        ? undefined
-        : `${file} is not a GeoTIFF; only rasters are published yet`
+    const file = given.artifacts[layer.filepath_key]
+    const reason = reasonToSkip(layer, file)
     if (!file || reason) {
       log(`${layer.layer_name} skipped: ${reason}`)
-      skipped.push({ layer_name: layer.layer_name, reason })
+      report.skipped.push({ layer_name: layer.layer_name, reason: reason! })
       continue
     }
-    const store = `${request.layer_prefix}-${layer.layer_name}`
+    if (!greeted) log(`GeoServer ${await greet(server)} at ${server.url}`.replace('  ', ' '))
+    greeted = true
     await workspace(server, layer.workspace)
-    const timed = DATE.test(file) || request.date !== undefined
-    await raster(server, layer, store, mosaic(file, read(file), request.date), timed)
-    const uri = `${layer.workspace}:${store}`
-    log(`${uri} published from ${file}`)
-    const { display_name, z_index, visible_by_default } = layer
-    const sld_body = sldOf(uri, layer.geoserver_style)
-    predicted_layers.push({ uri, display_name, sld_body, z_index, visible_by_default })
+    for (const { place, box, warnings } of await publish(server, request, layer, given, file)) {
+      const uri = `${place.workspace}:${place.name}`
+      const sld_body = sldOf(uri, layer.geoserver_style)
+      if (sld_body) await publishStyle(server, place, sld_body)
+      await truncate(server, uri)
+      log(`${uri} published from ${file}`)
+      for (const warning of warnings) log(`warning: ${warning}`)
+      const { display_name, z_index, visible_by_default } = layer
+      report.predicted_layers.push({ uri, display_name, sld_body, z_index, visible_by_default })
+      report.warnings.push(...warnings)
+      if (box) report.bboxes.push(box)
+    }
   }
-  if (request.layers.length && !predicted_layers.length)
+  if (request.layers.length && !report.predicted_layers.length)
     throw new PushError(
       'geoserver.nothing_to_push',
       'no layer has its file: check geoserver_push[].filepath_key',
     )
-  return { predicted_layers, skipped }
+  return report
 }

@@ -1,56 +1,85 @@
-type Entry = Readonly<Record<string, unknown>>
+import { colorMap } from './color-map.ts'
+import { bad, isValues, numberOf, type Values } from './style-values.ts'
+import { vectorSymbolizers } from './sld-vector.ts'
+import { escaped } from './xml.ts'
 
-const escape = (value: unknown): string =>
-  String(value).replace(
-    /[<>&"']/g,
-    (c) => ({ '<': '&lt;', '>': '&gt;', '&': '&amp;', '"': '&quot;', "'": '&apos;' })[c]!,
+const RGB = ['RedChannel', 'GreenChannel', 'BlueChannel'] as const
+
+const bandOf = (value: unknown, where: string): number => {
+  const band = numberOf(value, where)
+  if (Number.isInteger(band) && band >= 1) return band
+  throw bad(where, `${band} is no band: they count from 1`)
+}
+
+const channel = (name: string, entry: Values, where: string): string => {
+  const band = bandOf(entry.channel ?? 1, `${where}.channel`)
+  const from = numberOf(entry.minValue ?? 0, `${where}.minValue`)
+  const to = numberOf(entry.maxValue ?? 255, `${where}.maxValue`)
+  if (from >= to) throw bad(where, `minValue ${from} is not below maxValue ${to}`)
+  return (
+    `<${name}><SourceChannelName>${band}</SourceChannelName><ContrastEnhancement><Normalize>` +
+    '<VendorOption name="algorithm">StretchToMinimumMaximum</VendorOption>' +
+    `<VendorOption name="minValue">${from}</VendorOption>` +
+    `<VendorOption name="maxValue">${to}</VendorOption>` +
+    `</Normalize></ContrastEnhancement></${name}>`
   )
+}
 
-// QGIS reads the entries by a regular expression: the order of the attributes matters.
-const colorMap = (entries: readonly Entry[], type: string): string =>
-  `<ColorMap type="${type}">${entries
-    .map(({ color = '#808080', opacity = 0, quantity = 0, label = 'Class 1' }) => {
-      const [c, o, q, l] = [color, opacity, quantity, label].map(escape)
-      return `<ColorMapEntry color="${c}" opacity="${o}" quantity="${q}" label="${l}"/>`
-    })
-    .join('')}</ColorMap>`
+const channels = (entries: readonly Values[]): string => {
+  const unknown = entries.find(({ label }) => !RGB.includes(label as never))
+  if (unknown) throw bad('rgb', `label ${JSON.stringify(unknown.label)} is none of ${RGB.join()}`)
+  const parts = RGB.map((name) => {
+    const entry = entries.find(({ label }) => label === name)
+    if (!entry) throw bad('rgb', `${name} is missing: a picture has three channels`)
+    return channel(name, entry, `rgb.${name}`)
+  })
+  return `<ChannelSelection>${parts.join('')}</ChannelSelection>`
+}
 
-const channels = (entries: readonly Entry[]): string =>
-  `<ChannelSelection>${['RedChannel', 'GreenChannel', 'BlueChannel']
-    .flatMap((name) => {
-      const entry = entries.find(({ label }) => label === name)
-      if (!entry) return []
-      const { channel = 1, minValue = 0, maxValue = 255 } = entry
-      return [
-        `<${name}><SourceChannelName>${escape(channel)}</SourceChannelName><ContrastEnhancement><Normalize>` +
-          '<VendorOption name="algorithm">StretchToMinimumMaximum</VendorOption>' +
-          `<VendorOption name="minValue">${escape(minValue)}</VendorOption>` +
-          `<VendorOption name="maxValue">${escape(maxValue)}</VendorOption>` +
-          `</Normalize></ContrastEnhancement></${name}>`,
-      ]
-    })
-    .join('')}</ChannelSelection>`
+/** A ColorMap colours one band: of a raster with several, GeoServer draws nothing without this. */
+const gray = (style: Values): string =>
+  '<ChannelSelection><GrayChannel><SourceChannelName>' +
+  `${bandOf(style.channel ?? 1, 'channel')}</SourceChannelName></GrayChannel></ChannelSelection>`
 
-/**
- * SLD 1.0.0 text of a raster style, or '' where there is none.
- *
- * @see contract.md 4.10; OGC 02-070, Styled Layer Descriptor 1.0.0
- */
-export const sldOf = (layer: string, style: unknown): string => {
-  if (typeof style !== 'object' || style === null) return ''
-  const { segmentation, regression, rgb } = style as Record<string, readonly Entry[] | undefined>
-  const symbolizer = segmentation
-    ? colorMap(segmentation, 'values')
+const listOf = (style: Values, name: string): readonly Values[] | undefined => {
+  const list = style[name]
+  if (list === undefined || list === null) return undefined
+  if (Array.isArray(list) && list.every(isValues)) return list
+  throw bad(name, 'must be a list of objects')
+}
+
+const raster = (style: Values): string | undefined => {
+  const [segmentation, regression, rgb] = ['segmentation', 'regression', 'rgb'].map((name) =>
+    listOf(style, name),
+  )
+  const inside = segmentation
+    ? gray(style) + colorMap(segmentation, 'values', 'segmentation')
     : regression
-      ? colorMap(regression, 'ramp')
+      ? gray(style) + colorMap(regression, 'ramp', 'regression')
       : rgb
         ? channels(rgb)
         : undefined
-  if (symbolizer === undefined) return ''
+  return inside && `<RasterSymbolizer>${inside}</RasterSymbolizer>`
+}
+
+/**
+ * SLD 1.0.0 text of a style for the layer `workspace:name`, or '' where there is none.
+ *
+ * `segmentation` and `regression` are lists of `{color, opacity, quantity, label}`, `rgb` one of
+ * `{label, channel, minValue, maxValue}`; `point_style`, `line_style` and `polygon_style` draw
+ * vectors.
+ *
+ * @see OGC 02-070, Styled Layer Descriptor 1.0.0
+ * @throws PushError `geoserver.bad_style` where GeoServer would fail to draw by it
+ */
+export const sldOf = (layer: string, style: unknown): string => {
+  if (!isValues(style)) return ''
+  const symbolizers = raster(style) ?? vectorSymbolizers(style)
+  if (!symbolizers) return ''
   return (
     '<?xml version="1.0" encoding="UTF-8"?><StyledLayerDescriptor version="1.0.0" ' +
     'xmlns="http://www.opengis.net/sld" xmlns:ogc="http://www.opengis.net/ogc">' +
-    `<NamedLayer><Name>${escape(layer)}</Name><UserStyle><FeatureTypeStyle><Rule><RasterSymbolizer>` +
-    `${symbolizer}</RasterSymbolizer></Rule></FeatureTypeStyle></UserStyle></NamedLayer></StyledLayerDescriptor>`
+    `<NamedLayer><Name>${escaped(layer)}</Name><UserStyle><FeatureTypeStyle><Rule>` +
+    `${symbolizers}</Rule></FeatureTypeStyle></UserStyle></NamedLayer></StyledLayerDescriptor>`
   )
 }

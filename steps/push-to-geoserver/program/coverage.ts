@@ -1,0 +1,72 @@
+import { xml } from './body.ts'
+import { call, type Server } from './client.ts'
+import { PushError } from './errors.ts'
+import { find, rest } from './rest.ts'
+
+export type Box = [west: number, south: number, east: number, north: number]
+
+/** A layer's place in GeoServer: store, coverage, layer and style all bear the one name. */
+export interface Place {
+  readonly workspace: string
+  readonly name: string
+}
+
+const path = ({ workspace, name }: Place): string[] => [
+  ...['workspaces', workspace],
+  ...['coveragestores', name],
+  ...['coverages', name],
+]
+
+/** The published coverage; undefined where a store has none, or there is no store. */
+export const coverage = (server: Server, place: Place): Promise<any | undefined> =>
+  find(server, ...path(place))
+
+export const TIME =
+  '<metadata><entry key="time"><dimensionInfo>' +
+  '<enabled>true</enabled><presentation>LIST</presentation><units>ISO8601</units>' +
+  '<defaultValue><strategy>MINIMUM</strategy></defaultValue><nearestMatchEnabled>true</nearestMatchEnabled>' +
+  '</dimensionInfo></entry></metadata>'
+
+const put = (server: Server, place: Place, text: string, query: string, expected: number[]) =>
+  call(server, {
+    method: 'PUT',
+    path: `${rest(...path(place))}.xml${query}`,
+    body: xml(text),
+    expected,
+  })
+
+/** Lets clients ask for a day; the nearest one answers where there is none. */
+export const enableTime = async (server: Server, place: Place): Promise<void> => {
+  const text = `<coverage><enabled>true</enabled>${TIME}</coverage>`
+  const { status } = await put(server, place, text, '', [200, 404])
+  if (status === 404)
+    throw new PushError(
+      'geoserver.no_coverage',
+      `${place.workspace}:${place.name} went away while it was published: another client deleted it`,
+    )
+}
+
+/**
+ * Has GeoServer read both boxes from the data anew: a new granule moves the native one alone, and
+ * clients zoom by the other. The whole coverage is sent back, for the box is computed from it.
+ *
+ * @returns why that was refused, where it was: the layer is published all the same
+ */
+export const renewBoxes = async (server: Server, place: Place): Promise<string | undefined> => {
+  const got = await call(server, {
+    method: 'GET',
+    path: `${rest(...path(place))}.xml`,
+    expected: [200, 404],
+  })
+  if (got.status === 404) return 'the coverage went away'
+  const query = '?calculate=nativebbox,latlonbbox'
+  const { status } = await put(server, place, got.text, query, [200, 400, 404, 500])
+  return status === 200 ? undefined : `GeoServer answered ${status} to the request for new boxes`
+}
+
+/** Of a coverage or a feature type, in degrees; undefined where GeoServer does not say. */
+export const boxOf = (resource: any): Box | undefined => {
+  const { minx, miny, maxx, maxy } = resource?.latLonBoundingBox ?? {}
+  const box = [minx, miny, maxx, maxy]
+  return box.every((degrees) => Number.isFinite(degrees)) ? (box as Box) : undefined
+}

@@ -1,0 +1,42 @@
+import { fileBody } from './body.ts'
+import { call, type Server } from './client.ts'
+import { coverage, type Place, renewBoxes } from './coverage.ts'
+import { PushError } from './errors.ts'
+import { rest } from './rest.ts'
+import { store } from './store.ts'
+
+const upload = async (server: Server, place: Place, path: string): Promise<string> => {
+  const { status, text } = await call(server, {
+    method: 'PUT',
+    path: `${rest('workspaces', place.workspace, 'coveragestores', place.name)}/file.geotiff?coverageName=${encodeURIComponent(place.name)}`,
+    body: fileBody('image/tiff', path),
+    expected: [201, 400, 500],
+  })
+  return status === 201 ? '' : `${status} ${text.slice(0, 300)}`.trim()
+}
+
+/**
+ * Publishes the one raster of a layer without time: no index, and a second time replaces it.
+ *
+ * @returns warnings
+ */
+export const publishGeotiff = async (
+  server: Server,
+  place: Place,
+  path: string,
+): Promise<string[]> => {
+  let why = await upload(server, place, path)
+  if (why || !(await coverage(server, place))) {
+    await store.remove(server, place)
+    why = await upload(server, place, path)
+  }
+  if (why || !(await coverage(server, place))) {
+    await store.remove(server, place)
+    throw new PushError(
+      'geoserver.unreadable',
+      `${place.workspace}:${place.name}: GeoServer could not publish the GeoTIFF (${why || 'it made no coverage'})`,
+    )
+  }
+  const warning = await renewBoxes(server, place)
+  return warning ? [`${place.workspace}:${place.name}: ${warning}`] : []
+}
