@@ -120,7 +120,10 @@ export const createApp = (deps: AppDeps) => {
     c.text(await metrics.text(), 200, { 'Content-Type': metrics.type }),
   )
   const document = openapi(router.routes, VERSION)
-  api.get('/openapi.json', (c) => c.json(document))
+  // The server is where the document was found: below /studio-gateway, or at the root.
+  api.get('/openapi.json', (c) =>
+    c.json({ ...document, servers: [{ url: c.req.path.replace(/openapi\.json$/, '') }] }),
+  )
   // Not of the URL as it was sent: `//host` would lead away from here.
   api.get('/', (c) => c.redirect(c.req.path.replace(/\/?$/, '/docs'), 307))
   const scalar = fileURLToPath(

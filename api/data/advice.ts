@@ -5,6 +5,7 @@ import { centreOf } from '../../pipelines/area/crs.ts'
 import { boxShape } from '../../pipelines/area/shapes.ts'
 import { addDays, type DayRange, daysBetween, intervalOf } from '../../pipelines/search/dates.ts'
 import { type Day, daysOf, withinLimits } from '../../pipelines/search/days.ts'
+import type { advice } from './answers.ts'
 
 /** Of boxes times dates: each is up to four searches. */
 const MOST_SEARCHES = 50
@@ -48,6 +49,7 @@ export const adviceInput = adviceFields
     message: 'area_polygon must be GeoJSON or WKT of a polygon',
     path: ['area_polygon'],
   })
+type Advice = z.input<typeof advice>
 export type AdviceInput = z.output<typeof adviceInput>
 
 const daysIn = async (
@@ -116,8 +118,8 @@ const nearest = async (asked: Asked, { first, last }: DayRange): Promise<[string
 export const advise = async (
   connectors: readonly Connector[],
   input: AdviceInput,
-): Promise<unknown[]> => {
-  const results: unknown[] = []
+): Promise<Advice[]> => {
+  const results: Advice[] = []
   const signal = AbortSignal.timeout(ALL_MS)
   const { pre_days, post_days, maxcc, collections } = input
   const wish = { maxcc: maxcc ?? 100, before: pre_days ?? 1, after: post_days ?? 1 }
@@ -134,12 +136,12 @@ export const advise = async (
           id,
           properties: { datetime, 'eo:cloud_cover': cloud_cover },
         }))
-        results.push({ bbox, unique_dates: kept, available_data })
+        results.push({ bbox: [...bbox], unique_dates: kept, available_data })
         continue
       }
       const [before, after] = await nearest(asked, { first, last })
       results.push({
-        bbox,
+        bbox: [...bbox],
         unique_dates: [],
         message: `The modalities ${collections.join(', ')} do not have any data for the selected dates. Try the Bef_Days: ${before} or Aft_Days: ${after}`,
       })

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { told } from '../http/answers.ts'
 import { fail, paging, type Router } from '../http/routing.ts'
 import { checkUploads, uploadKey } from '../quota/uploads.ts'
 import { LIFETIME, type Store } from '../storage/store.ts'
@@ -7,6 +8,7 @@ import { connectorFor } from '../../connectors/connector.ts'
 import { ConnectorError } from '../../connectors/errors.ts'
 import type { Config } from '../config.ts'
 import { advise, adviceInput } from './advice.ts'
+import { aScene, aSource, collectionNames, dataAdvice, dataSources, fileShare } from './answers.ts'
 
 const tag = 'Data'
 const params = z.object({ connector: z.string().max(100) })
@@ -53,9 +55,9 @@ export const dataRoutes = (
         collection: z.string().optional(),
         ...paging,
       }),
-      responses: { 200: 'Data sources' },
+      responses: { 200: told('Data sources', dataSources, { results: [aSource] }) },
     },
-    ({ c, query }) => {
+    ({ reply, query }) => {
       const { connector, collection, limit, skip } = query
       // What no client of old knows is answered to who asks for it by name.
       const results = rows
@@ -63,25 +65,37 @@ export const dataRoutes = (
         .map(({ source }) => source)
         .filter((one) => !collection || one.collection_name === collection)
         .slice(skip, skip + limit)
-      return c.json({ results })
+      return reply.json(200, { results })
     },
   )
   router.add(
     {
       ...{ method: 'get', path: advice, tag, summary: "A connector's collections" },
       params,
-      responses: { 200: 'Names', 400: 'Unknown connector' },
+      responses: {
+        200: told('Names', collectionNames, { results: ['sentinel-2-l2a'] }),
+        400: 'Unknown connector',
+      },
     },
-    ({ c, params }) => c.json({ results: collections(params.connector) }),
+    ({ reply, params }) => reply.json(200, { results: collections(params.connector) }),
   )
   router.add(
     {
       ...{ method: 'post', path: advice, tag, summary: 'Which days have scenes' },
       params,
       body: adviceInput,
-      responses: { 200: 'Days and scenes', 400: 'Unknown connector' },
+      example: {
+        collections: ['sentinel-2-l2a'],
+        dates: ['2024-08-01_2024-08-31'],
+        bbox: [[-0.5, 41.5, -0.3, 41.7]],
+        maxcc: 20,
+      },
+      responses: {
+        200: told('Days and scenes', dataAdvice, { results: [aScene] }),
+        400: 'Unknown connector',
+      },
     },
-    async ({ c, params, body }) => {
+    async ({ reply, params, body }) => {
       const names = collections(params.connector)
       const wrong = body.collections.find((name) => !names.includes(name))
       if (wrong !== undefined)
@@ -95,7 +109,7 @@ export const dataRoutes = (
             allowPrivateHosts: config.ALLOW_PRIVATE_HOSTS,
           }),
         )
-        return c.json({ results: await advise(connectors, body) })
+        return reply.json(200, { results: await advise(connectors, body) })
       } catch (error) {
         return refused(error)
       }
@@ -112,12 +126,18 @@ export const dataRoutes = (
       query: z.object({
         object_name: z.string().min(6).max(60).regex(OBJECT_NAME, 'a name such as scene.tif'),
       }),
-      responses: { 200: 'URLs' },
+      responses: {
+        200: told('URLs', fileShare, {
+          upload_url: 'https://host.example.org/v2/files/scene.tif?expires=1&signature=a',
+          download_url: 'https://host.example.org/v2/files/scene.tif?expires=1&signature=b',
+          message: 'Use upload_url to add data to a temporary storage.',
+        }),
+      },
     },
-    async ({ c, user, query }) => {
+    async ({ reply, user, query }) => {
       await checkUploads(store, config, user)
       const key = uploadKey(user, query.object_name)
-      return c.json({
+      return reply.json(200, {
         upload_url: await store.signPut(key, LIFETIME.share),
         download_url: await store.signGet(key, LIFETIME.share),
         message:

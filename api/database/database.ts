@@ -24,8 +24,8 @@ export interface ModelTable extends Owned {
   description: string | null
   model_url: string | null
   pipeline_steps: Json<WireStep[] | null>
-  geoserver_push: Json<unknown[] | null>
-  model_input_data_spec: Json<unknown[] | null>
+  geoserver_push: Json<Record<string, unknown>[] | null>
+  model_input_data_spec: Json<Record<string, unknown>[] | null>
   postprocessing_options: Json<Record<string, unknown> | null>
   inference: Json<Record<string, unknown> | null>
   status: Generated<string>

@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import type { Db } from '../database/database.ts'
+import { told } from '../http/answers.ts'
 import { inTransaction } from '../http/idempotency.ts'
 import { fail, KEY_USED, type Router, uuid, uuidParams } from '../http/routing.ts'
 import { wireTime } from '../http/time.ts'
+import { aGroup, aShare, group, groups, share, sharedNow, shares } from './answers.ts'
 
 const tag = 'Groups'
 const path = '/v2/groups'
@@ -106,9 +108,10 @@ export const groupRoutes = (router: Router, db: Db): void => {
       ...{ method: 'post', path, tag, summary: 'Make a group; you own it' },
       body: z.looseObject({ name: z.string().min(1).max(255), description: z.string().nullish() }),
       once: true,
-      responses: { 201: 'The group', 400: 'The name is taken', ...KEY_USED },
+      example: { name: 'flood-team', description: 'Floods of the Ebro' },
+      responses: { 201: told('The group', group, aGroup), 400: 'The name is taken', ...KEY_USED },
     },
-    async ({ c, db, user, body }) =>
+    async ({ reply, db, user, body }) =>
       inTransaction(db, async (trx) => {
         const row = await trx
           .insertInto('groups')
@@ -121,19 +124,25 @@ export const groupRoutes = (router: Router, db: Db): void => {
           .insertInto('group_members')
           .values({ group_id: row.id, user_email: lower(user), role: 'owner' })
           .execute()
-        return c.json(await answer(row.id, trx), 201)
+        return reply.json(201, await answer(row.id, trx))
       }),
   )
   router.add(
-    { method: 'get', path, tag, summary: 'Your groups', responses: { 200: 'Groups' } },
-    async ({ c, user }) => {
+    {
+      method: 'get',
+      path,
+      tag,
+      summary: 'Your groups',
+      responses: { 200: told('Groups', groups, [aGroup]) },
+    },
+    async ({ reply, user }) => {
       const rows = await db
         .selectFrom('group_members')
         .select('group_id')
         .where('user_email', '=', lower(user))
         .orderBy('added_at')
         .execute()
-      return c.json(await Promise.all(rows.map((row) => answer(row.group_id))))
+      return reply.json(200, await Promise.all(rows.map((row) => answer(row.group_id))))
     },
   )
   router.add(
@@ -143,11 +152,11 @@ export const groupRoutes = (router: Router, db: Db): void => {
       tag,
       summary: 'A group',
       params: uuidParams,
-      responses: { 200: 'It', ...refusals },
+      responses: { 200: told('It', group, aGroup), ...refusals },
     },
-    async ({ c, user, params }) => {
+    async ({ reply, user, params }) => {
       await mustBe(params.id, user, 'member')
-      return c.json(await answer(params.id))
+      return reply.json(200, await answer(params.id))
     },
   )
   router.add(
@@ -159,10 +168,10 @@ export const groupRoutes = (router: Router, db: Db): void => {
       params: uuidParams,
       responses: { 204: 'Gone', ...refusals },
     },
-    async ({ c, user, params }) => {
+    async ({ reply, user, params }) => {
       await mustBe(params.id, user, 'owner')
       await db.deleteFrom('groups').where('id', '=', params.id).execute()
-      return c.body(null, 204)
+      return reply.empty(204)
     },
   )
   router.add(
@@ -171,9 +180,15 @@ export const groupRoutes = (router: Router, db: Db): void => {
       params: uuidParams,
       body: z.looseObject({ user_email: email, role: role.default('member') }),
       once: true,
-      responses: { 201: 'The group', 400: 'A member already', ...refusals, ...KEY_USED },
+      example: { user_email: 'bob@example.org', role: 'member' },
+      responses: {
+        201: told('The group', group, aGroup),
+        400: 'A member already',
+        ...refusals,
+        ...KEY_USED,
+      },
     },
-    async ({ c, db, user, params, body }) =>
+    async ({ reply, db, user, params, body }) =>
       // One transaction: the lock of `mustBe` holds, so that the group is not deleted in between.
       inTransaction(db, async (trx) => {
         await mustBe(params.id, user, 'owner', trx)
@@ -183,7 +198,7 @@ export const groupRoutes = (router: Router, db: Db): void => {
           .onConflict((conflict) => conflict.doNothing())
           .executeTakeFirst()
         if (!numInsertedOrUpdatedRows) return fail(400, `${body.user_email} is a member already`)
-        return c.json(await answer(params.id, trx), 201)
+        return reply.json(201, await answer(params.id, trx))
       }),
   )
   router.add(
@@ -197,7 +212,7 @@ export const groupRoutes = (router: Router, db: Db): void => {
       params: memberParams,
       responses: { 204: 'Gone', 400: LAST_OWNER, ...refusals },
     },
-    async ({ c, user, params }) =>
+    async ({ reply, user, params }) =>
       db.transaction().execute(async (trx) => {
         const leaving = lower(params.email)
         await mustBe(params.id, user, leaving === lower(user) ? 'member' : 'owner', trx)
@@ -207,7 +222,7 @@ export const groupRoutes = (router: Router, db: Db): void => {
           .where('group_id', '=', params.id)
           .where('user_email', '=', leaving)
           .executeTakeFirst()
-        return numDeletedRows ? c.body(null, 204) : fail(404, 'Member not found')
+        return numDeletedRows ? reply.empty(204) : fail(404, 'Member not found')
       }),
   )
   router.add(
@@ -220,9 +235,10 @@ export const groupRoutes = (router: Router, db: Db): void => {
       },
       params: memberParams,
       body: z.looseObject({ role }),
-      responses: { 200: 'The group', 400: LAST_OWNER, ...refusals },
+      example: { role: 'owner' },
+      responses: { 200: told('The group', group, aGroup), 400: LAST_OWNER, ...refusals },
     },
-    async ({ c, user, params, body }) =>
+    async ({ reply, user, params, body }) =>
       db.transaction().execute(async (trx) => {
         await mustBe(params.id, user, 'owner', trx)
         if (body.role === 'member') await mustKeepOwner(trx, params.id, lower(params.email))
@@ -232,16 +248,18 @@ export const groupRoutes = (router: Router, db: Db): void => {
           .where('group_id', '=', params.id)
           .where('user_email', '=', lower(params.email))
           .executeTakeFirst()
-        return numUpdatedRows ? c.json(await answer(params.id, trx)) : fail(404, 'Member not found')
+        return numUpdatedRows
+          ? reply.json(200, await answer(params.id, trx))
+          : fail(404, 'Member not found')
       }),
   )
   router.add(
     {
       ...{ method: 'get', path: `${one}/artifacts`, tag, summary: 'What a group shares' },
       params: uuidParams,
-      responses: { 200: 'Artifacts', ...refusals },
+      responses: { 200: told('Artifacts', shares, [aShare]), ...refusals },
     },
-    async ({ c, user, params }) => {
+    async ({ reply, user, params }) => {
       await mustBe(params.id, user, 'member')
       const rows = await db
         .selectFrom('artifact_permissions')
@@ -249,7 +267,10 @@ export const groupRoutes = (router: Router, db: Db): void => {
         .where('group_id', '=', params.id)
         .orderBy('granted_at')
         .execute()
-      return c.json(rows.map((row) => ({ ...row, granted_at: wireTime(row.granted_at) })))
+      return reply.json(
+        200,
+        rows.map((row) => ({ ...row, granted_at: wireTime(row.granted_at) })),
+      )
     },
   )
   const ownerOf = async (trx: Db, type: string, id: string): Promise<string | undefined> => {
@@ -278,9 +299,10 @@ export const groupRoutes = (router: Router, db: Db): void => {
       params: uuidParams,
       body: artifact,
       once: true,
-      responses: { 201: 'Shared', ...refusals, ...KEY_USED },
+      example: { artifact_type: 'model', artifact_id: aShare.artifact_id },
+      responses: { 201: told('Shared', share, sharedNow), ...refusals, ...KEY_USED },
     },
-    async ({ c, db, user, params, body }) =>
+    async ({ reply, db, user, params, body }) =>
       inTransaction(db, async (trx) => {
         await mustBe(params.id, user, 'member', trx)
         const { artifact_type } = body
@@ -292,7 +314,12 @@ export const groupRoutes = (router: Router, db: Db): void => {
           .values({ group_id: params.id, artifact_type, artifact_id, granted_by: user })
           .onConflict((conflict) => conflict.doNothing())
           .execute()
-        return c.json({ group_id: params.id, artifact_type, artifact_id, granted_by: user }, 201)
+        return reply.json(201, {
+          group_id: params.id,
+          artifact_type,
+          artifact_id,
+          granted_by: user,
+        })
       }),
   )
   router.add(
@@ -306,7 +333,7 @@ export const groupRoutes = (router: Router, db: Db): void => {
       params: artifactParams,
       responses: { 204: 'Gone', ...refusals },
     },
-    async ({ c, user, params }) => {
+    async ({ reply, user, params }) => {
       await mustBe(params.id, user, 'member')
       const mine = (await roleOf(params.id, user)) === 'owner'
       const { numDeletedRows } = await db
@@ -316,7 +343,7 @@ export const groupRoutes = (router: Router, db: Db): void => {
         .where('artifact_id', '=', artifactId(params.type, params.artifact_id))
         .$if(!mine, (q) => q.where('granted_by', '=', user))
         .executeTakeFirst()
-      return numDeletedRows ? c.body(null, 204) : fail(404, 'Artifact not found')
+      return numDeletedRows ? reply.empty(204) : fail(404, 'Artifact not found')
     },
   )
 }

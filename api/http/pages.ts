@@ -1,5 +1,3 @@
-import type { Ctx } from './context.ts'
-
 /** Of one answer; `page_count` says how many entries came, and `skip` gets the rest. */
 const LONGEST_ANSWER = 32 * 1024 * 1024
 
@@ -9,14 +7,13 @@ const LONGEST_ANSWER = 32 * 1024 * 1024
  *
  * @param head what stands before the list, given how many entries it has
  */
-export const listAnswer = async <Id>(
-  c: Ctx,
-  head: (count: number) => Record<string, unknown>,
+export const listBody = async <Id>(
+  head: (count: number) => object,
   key: string,
   ids: readonly Id[],
-  read: (ids: Id[]) => Promise<unknown[]>,
+  read: (ids: Id[]) => Promise<readonly unknown[]>,
   rows = 20,
-): Promise<Response> => {
+): Promise<Buffer<ArrayBuffer>> => {
   const pieces: Buffer[] = []
   let [count, bytes] = [0, 0]
   for (let at = 0; at < ids.length && bytes < LONGEST_ANSWER; at += rows) {
@@ -29,8 +26,7 @@ export const listAnswer = async <Id>(
     bytes += piece.length
   }
   const [before, after] = JSON.stringify({ ...head(count), [key]: [] }).split(/(?=\]\}$)/)
-  const body = Buffer.concat([Buffer.from(before!), ...pieces, Buffer.from(after!)])
-  return c.body(body, 200, { 'Content-Type': 'application/json' })
+  return Buffer.concat([Buffer.from(before!), ...pieces, Buffer.from(after!)])
 }
 
 /** Rows in the order of their ids. */

@@ -2,6 +2,7 @@ import type { Hono } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { z } from 'zod'
 import type { Db } from '../database/database.ts'
+import { type Answer, Reply, type Responses } from './answers.ts'
 import type { Ctx, Identity, Vars } from './context.ts'
 import { HttpError, INT_PARSING, problemsOf } from './errors.ts'
 import { fingerprint, idempotent } from './idempotency.ts'
@@ -12,7 +13,12 @@ import { breathe, LARGE, largeTurns, TurnsOfUsers } from './turns.ts'
 
 type Schema = z.ZodType
 /** One endpoint: what it takes and answers. The OpenAPI document is made from the same object. */
-export interface RouteSpec<P extends Schema, Q extends Schema, B extends Schema> {
+export interface RouteSpec<
+  P extends Schema,
+  Q extends Schema,
+  B extends Schema,
+  R extends Responses = Responses,
+> {
   readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete'
   readonly path: string
   readonly summary: string
@@ -32,12 +38,15 @@ export interface RouteSpec<P extends Schema, Q extends Schema, B extends Schema>
   readonly once?: boolean
   /** Named parts of a multipart body; the handler reads them itself */
   readonly multipart?: Record<string, 'file' | 'text'>
-  /** Answer by status: its meaning */
-  readonly responses: Record<number, string>
+  /** A body that the document shows */
+  readonly example?: z.input<B>
+  /** Answers by status: the handler's are checked against them at compile time */
+  readonly responses: R
   readonly contentType?: string
 }
-export interface Call<P, Q, B> {
+export interface Call<P, Q, B, R> {
   readonly c: Ctx
+  readonly reply: Reply<R>
   /** The database, or the transaction of an Idempotency-Key */
   readonly db: Db
   readonly user: string
@@ -124,9 +133,9 @@ export class Router {
     this.authenticate = authenticate
   }
 
-  add<P extends Schema, Q extends Schema, B extends Schema>(
-    spec: RouteSpec<P, Q, B>,
-    handle: (call: Call<z.output<P>, z.output<Q>, z.output<B>>) => Promise<Response> | Response,
+  add<P extends Schema, Q extends Schema, B extends Schema, const R extends Responses>(
+    spec: RouteSpec<P, Q, B, R>,
+    handle: (call: Call<z.output<P>, z.output<Q>, z.output<B>, R>) => Promise<Answer> | Answer,
   ): void {
     this.routes.push(spec as unknown as AnyRoute)
     this.app.on(spec.method.toUpperCase(), spec.path, async (c) => {
@@ -147,7 +156,7 @@ export class Router {
     c: Ctx,
     spec: AnyRoute,
     identity: Identity,
-    handle: (call: Call<unknown, unknown, unknown>) => Promise<Response> | Response,
+    handle: (call: Call<unknown, unknown, unknown, Responses>) => Promise<Answer> | Answer,
   ): Promise<Response> {
     const query = c.req.query()
     checkText(c.req.param(), 'path')
@@ -157,7 +166,8 @@ export class Router {
     const body = await readBody(c, spec)
     if (spec.multipart) await checkForm(c)
     const user = identity.email
-    const run = async (db: Db) => handle({ c, db, user, params, query: checked, body })
+    const reply = new Reply<Responses>(c)
+    const run = async (db: Db) => handle({ c, reply, db, user, params, query: checked, body })
     if (!spec.once || !c.req.header('idempotency-key')) return run(this.db)
     const form = spec.multipart && (await c.req.formData().catch(() => undefined))
     const print = await fingerprint([params, checked, body], form)
@@ -196,7 +206,7 @@ const LONGEST_PAGE = 10_000
 export const paging = { limit: wholeNumber(25, LONGEST_PAGE), skip: wholeNumber(0) }
 
 /** `{"total_records", "page_count", "results"}`. @see docs/wire.md#conventions */
-export const envelope = (total: number, results: unknown[]) => ({
+export const envelope = <T>(total: number, results: T[]) => ({
   total_records: total,
   page_count: results.length,
   results,

@@ -1,9 +1,10 @@
 import { PlanError } from '../../pipelines/errors.ts'
 import { missingText } from '../../pipelines/planner.ts'
-import type { Db } from '../database/database.ts'
+import type { Db, WireStep } from '../database/database.ts'
 import { type PlanDeps, planOf, type StoredPlan } from '../planning/plan-of.ts'
 import type { Prepared } from './create.ts'
 import { expectedSeconds } from './expected.ts'
+import type { Asked } from './schema.ts'
 
 const MOST_TASKS = 1000
 const MOST_PLACES = 100
@@ -67,26 +68,43 @@ export const dryRunPlan = async (db: Db, deps: PlanDeps, { model, config }: Prep
   }
 }
 
+type Entries = readonly Record<string, unknown>[]
+/** Of what `prepare` gathers, what is shown as it is. */
+interface Given {
+  readonly model_input_data_spec: Entries
+  readonly data_connector_config: Entries
+  readonly geoserver_push: Entries
+  readonly pipeline_steps: readonly WireStep[]
+  readonly post_processing: Record<string, unknown>
+  readonly description?: string | null
+  readonly location?: string | null
+  readonly inferencing?: unknown
+  readonly maxcc: number
+}
+
 /** What the pipeline would be given; nothing is written. @see docs/wire.md#inference */
-export const dryRunAnswer = (user: string, { model, config }: Prepared) => ({
-  spatial_domain: config.spatial_domain,
-  temporal_domain: config.temporal_domain,
-  model_input_data_spec: config.model_input_data_spec,
-  data_connector_config: config.data_connector_config,
-  geoserver_push: config.geoserver_push,
-  pipeline_steps: config.pipeline_steps,
-  post_processing: config.post_processing,
-  fine_tuning_id: null,
-  generic_processor: config.generic_processor ?? null,
-  maxcc: config.maxcc,
-  model_id: model.internal_name,
-  model_internal_name: model.internal_name,
-  tune_id: config.fine_tuning_id ? String(config.fine_tuning_id) : 'None',
-  request_type: 'openeo',
-  inference_id: crypto.randomUUID(),
-  description: config.description ?? null,
-  location: config.location ?? null,
-  model_access_url: model.model_url,
-  user,
-  inferencing: config.inferencing ?? null,
-})
+export const dryRunAnswer = (user: string, { model, config: run }: Prepared) => {
+  const config = run as unknown as Asked & Given
+  return {
+    spatial_domain: config.spatial_domain,
+    temporal_domain: config.temporal_domain,
+    model_input_data_spec: config.model_input_data_spec,
+    data_connector_config: config.data_connector_config,
+    geoserver_push: config.geoserver_push,
+    pipeline_steps: config.pipeline_steps,
+    post_processing: config.post_processing,
+    fine_tuning_id: null,
+    generic_processor: config.generic_processor ?? null,
+    maxcc: config.maxcc,
+    model_id: model.internal_name,
+    model_internal_name: model.internal_name,
+    tune_id: config.fine_tuning_id ? String(config.fine_tuning_id) : 'None',
+    request_type: 'openeo',
+    inference_id: crypto.randomUUID(),
+    description: config.description ?? null,
+    location: config.location ?? null,
+    model_access_url: model.model_url,
+    user,
+    inferencing: config.inferencing ?? null,
+  }
+}

@@ -4,8 +4,8 @@ import type { PlannerCatalogue } from '../../pipelines/planner.ts'
 import { INFERENCE_ENDS } from '../../pipelines/status.ts'
 import type { Config } from '../config.ts'
 import type { Db, WireStep } from '../database/database.ts'
+import { type Answer, type Reply, told } from '../http/answers.ts'
 import type { Ctx } from '../http/context.ts'
-import { listAnswer } from '../http/pages.ts'
 import { LARGE, largeTurns } from '../http/turns.ts'
 import {
   fail,
@@ -18,6 +18,8 @@ import {
 } from '../http/routing.ts'
 import type { Store } from '../storage/store.ts'
 import { BOOL_PARSING } from '../http/errors.ts'
+import { dryRunSchema, inferenceSchema, inferencesSchema, message, tasksSchema } from './answers.ts'
+import { aDryRun, anInference, aRequest, someTasks } from './examples.ts'
 import { prepare } from './create.ts'
 import { dryRunAnswer, dryRunPlan } from './dry-run.ts'
 import { purge } from './purge.ts'
@@ -63,18 +65,29 @@ const stepAnswer = ({
   ...more,
 })
 
+const oneResponses = {
+  200: told('The inference', inferenceSchema, anInference),
+  304: 'Not changed since the ETag',
+  404: NOT_FOUND,
+}
+
 /** With an ETag, or 304 where the client has that one. */
-const oneAnswer = async (c: Ctx, found: Promise<InferenceRow | undefined>): Promise<Response> => {
+const oneAnswer = async (
+  c: Ctx,
+  reply: Reply<typeof oneResponses>,
+  found: Promise<InferenceRow | undefined>,
+): Promise<Answer> => {
   const row = await found
   if (!row) return fail(404, NOT_FOUND)
-  const body = JSON.stringify(inferenceAnswer(row))
-  const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`
+  const body = inferenceAnswer(row)
+  const text = JSON.stringify(body)
+  const etag = `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"`
   c.header('ETag', etag)
   // RFC 9110 13.1.2: weak comparison, and `*` stands for any.
   const told = (c.req.header('if-none-match') ?? '').split(',')
   const known = told.map((tag) => tag.trim().replace(/^W\//, ''))
-  if (known.includes(etag) || known.includes('*')) return c.body(null, 304)
-  return c.body(body, 200, { 'Content-Type': 'application/json' })
+  if (known.includes(etag) || known.includes('*')) return reply.empty(304)
+  return reply.json(200, body, text)
 }
 
 /** `/v2/inference`. @see docs/wire.md#inference */
@@ -99,12 +112,17 @@ export const inferenceRoutes = (
       tidy: tidyInference,
       limits: inferenceLimits,
       once: true,
-      responses: { 201: 'The inference, PENDING', ...refusals, ...KEY_USED },
+      example: aRequest,
+      responses: {
+        201: told('The inference, PENDING', inferenceSchema, anInference),
+        ...refusals,
+        ...KEY_USED,
+      },
     },
-    async ({ c, db, user, body }) => {
+    async ({ reply, db, user, body }) => {
       const prepared = await prepare({ db, config }, user, body)
       const row = await inferenceRepository(db, config).create(user, prepared)
-      return c.json(inferenceAnswer(row), 201)
+      return reply.json(201, inferenceAnswer(row))
     },
   )
   router.add(
@@ -113,12 +131,16 @@ export const inferenceRoutes = (
       body: inferenceInput,
       tidy: tidyInference,
       limits: inferenceLimits,
-      responses: { 201: 'What the pipeline would be given', ...refusals },
+      example: aRequest,
+      responses: {
+        201: told('What the pipeline would be given', dryRunSchema, aDryRun),
+        ...refusals,
+      },
     },
-    async ({ c, db, user, body }) => {
+    async ({ reply, db, user, body }) => {
       const prepared = await prepare({ db, config }, user, body)
       const plan = await dryRunPlan(db, { config, store, catalogue }, prepared)
-      return c.json({ ...dryRunAnswer(user, prepared), plan }, 201)
+      return reply.json(201, { ...dryRunAnswer(user, prepared), plan })
     },
   )
   router.add(
@@ -132,26 +154,30 @@ export const inferenceRoutes = (
         saved: switchText,
         ...paging,
       }),
-      responses: { 200: 'Inferences' },
+      responses: {
+        200: told('Inferences', inferencesSchema, {
+          ...{ total_records: 1, page_count: 1 },
+          results: [anInference],
+        }),
+      },
     },
-    async ({ c, user, query }) => {
+    async ({ reply, user, query }) => {
       const { ids, total } = await inferences.list(user, query)
       const head = (page_count: number) => ({ total_records: total, page_count })
-      return listAnswer(c, head, 'results', ids, async (some) =>
-        (await inferences.listed(some)).map(inferenceAnswer),
-      )
+      const read = async (some: string[]) => (await inferences.listed(some)).map(inferenceAnswer)
+      return reply.list(200, 'results', { head, ids, read })
     },
   )
   router.add(
     {
       ...{ method: 'get', path: one, tag, summary: 'Get an inference, with an ETag' },
       params: uuidParams,
-      responses: { 200: 'The inference', 304: 'Not changed since the ETag', 404: NOT_FOUND },
+      responses: oneResponses,
     },
-    async ({ c, user, params }) => {
+    async ({ c, reply, user, params }) => {
       const seen = await inferences.seen(user, params.id)
       if (!seen) return fail(404, NOT_FOUND)
-      const answer = () => oneAnswer(c, inferences.get(user, params.id))
+      const answer = () => oneAnswer(c, reply, inferences.get(user, params.id))
       return seen.config_bytes > LARGE ? largeTurns.take(answer) : answer()
     },
   )
@@ -161,10 +187,10 @@ export const inferenceRoutes = (
       params: uuidParams,
       responses: { 204: 'Gone', 404: NOT_FOUND },
     },
-    async ({ c, user, params }) => {
+    async ({ reply, user, params }) => {
       if (await inferences.remove(user, params.id)) {
         await forget(params.id)
-        return c.body(null, 204)
+        return reply.empty(204)
       }
       const seen = await inferences.seen(user, params.id)
       return fail(404, seen ? 'Missing permissions to delete this record.' : NOT_FOUND)
@@ -176,12 +202,14 @@ export const inferenceRoutes = (
       params: uuidParams,
       once: true,
       responses: {
-        202: 'Accepted, or why there is nothing to stop',
+        202: told('Accepted, or why there is nothing to stop', message, {
+          msg: 'Inference in COMPLETED end state cannot be stopped.',
+        }),
         404: NOT_FOUND,
         ...KEY_USED,
       },
     },
-    async ({ c, db, user, params }) => {
+    async ({ reply, db, user, params }) => {
       const own = inferenceRepository(db, config)
       const row = await own.seen(user, params.id)
       if (row?.created_by !== user) return fail(404, NOT_FOUND)
@@ -189,7 +217,7 @@ export const inferenceRoutes = (
       const msg = INFERENCE_ENDS.includes(status)
         ? `Inference in ${status} end state cannot be stopped.`
         : 'Cancel inference request accepted.Inference tasks will be terminated gracefully.'
-      return c.json({ msg }, 202)
+      return reply.json(202, { msg })
     },
   )
   router.add(
@@ -197,22 +225,22 @@ export const inferenceRoutes = (
       ...{ method: 'get', path: `${one}/tasks`, tag, summary: 'All tasks with their steps' },
       params: uuidParams,
       query: z.object({ limit: wholeText.optional(), skip: paging.skip }),
-      responses: { 200: 'Tasks, newest first; all, unless a limit is given', 404: NOT_FOUND },
+      responses: {
+        200: told('Tasks, newest first; all, unless a limit is given', tasksSchema, someTasks),
+        404: NOT_FOUND,
+      },
     },
-    async ({ c, user, params, query }) => {
+    async ({ reply, user, params, query }) => {
       const row = await inferences.seen(user, params.id)
       if (!row) return fail(404, NOT_FOUND)
       const head = () => ({ inference_id: row.id, status: row.status })
       const ids = await inferences.taskIds(params.id, query)
-      return listAnswer(
-        ...([c, head, 'tasks', ids] as const),
-        async (some) =>
-          (await inferences.tasks(some)).map(({ id: _, pipeline_steps, ...task }) => ({
-            ...task,
-            pipeline_steps: pipeline_steps.map(stepAnswer),
-          })),
-        200,
-      )
+      const read = async (some: string[]) =>
+        (await inferences.tasks(some)).map(({ id: _, pipeline_steps, ...task }) => ({
+          ...task,
+          pipeline_steps: pipeline_steps.map(stepAnswer),
+        }))
+      return reply.list(200, 'tasks', { head, ids, read, rows: 200 })
     },
   )
 }

@@ -216,10 +216,17 @@ export const tryOutInput = z.looseObject({
 
 /** What an answer shows of a request's config. */
 export interface Asked {
-  readonly spatial_domain: Record<string, unknown[] | null | undefined>
+  readonly spatial_domain: {
+    readonly bbox?: readonly (readonly [number, number, number, number])[] | null
+    readonly polygons?: readonly Record<string, unknown>[] | null
+    readonly tiles?: readonly unknown[] | null
+    readonly urls?: readonly (string | Record<string, string>)[] | null
+    /** Of a list's long entry: how many are left out, by name */
+    readonly omitted?: Readonly<Record<string, number>>
+  }
   readonly temporal_domain: string[]
   readonly fine_tuning_id?: string | null
-  readonly generic_processor?: unknown
+  readonly generic_processor?: Record<string, unknown> | null
   readonly maxcc?: number | null
 }
 export type InferenceRow = Omit<Selectable<InferenceTable>, 'inference_config' | 'shown'> & {
@@ -244,15 +251,17 @@ export const shownInLists = (config: Record<string, unknown>): Asked | null => {
     if (kept.length < list.length) omitted[name] = list.length - kept.length
     return kept
   }
-  const lists = Object.entries(spatial_domain).filter(([, list]) => Array.isArray(list))
-  const domain = Object.fromEntries(lists.map(([name, list]) => [name, cut(name, list!)]))
+  const lists = Object.entries(spatial_domain).flatMap(([name, list]) =>
+    Array.isArray(list) ? [[name, cut(name, list as unknown[])] as const] : [],
+  )
+  const domain = Object.fromEntries(lists)
   const days = cut('temporal_domain', temporal_domain)
   const { processor_parameters: _, ...processor } = (generic_processor ?? {}) as Record<
     string,
     unknown
   >
   return {
-    spatial_domain: { ...domain, omitted: omitted as never },
+    spatial_domain: { ...domain, omitted },
     temporal_domain: days,
     fine_tuning_id: fine_tuning_id ?? null,
     generic_processor: generic_processor ? processor : null,

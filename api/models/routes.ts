@@ -1,9 +1,11 @@
 import { z } from 'zod'
 import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
+import { told } from '../http/answers.ts'
 import { MIDDLE } from '../http/limits.ts'
 import { envelope, fail, KEY_USED, paging, type Router, uuidParams } from '../http/routing.ts'
 import type { Store } from '../storage/store.ts'
+import { aModel, deployed, modelSchema, modelsSchema } from './answers.ts'
 import { modelRepository } from './repository.ts'
 import { deployInput, modelAnswer, modelInput } from './schema.ts'
 import { keepWeights } from './weights.ts'
@@ -27,31 +29,40 @@ export const modelRoutes = (router: Router, db: Db, config: Config, store: Store
       body: modelInput,
       limits: MIDDLE,
       once: true,
-      responses: { 201: 'The model', ...KEY_USED },
+      example: { display_name: 'water', pipeline_steps: aModel.pipeline_steps },
+      responses: { 201: told('The model', modelSchema, aModel), ...KEY_USED },
     },
-    async ({ c, db, user, body }) =>
-      c.json(modelAnswer(await modelRepository(db, config).create(user, await kept(body))), 201),
+    async ({ reply, db, user, body }) =>
+      reply.json(
+        201,
+        modelAnswer(await modelRepository(db, config).create(user, await kept(body))),
+      ),
   )
   router.add(
     {
       ...{ method: 'get', path, tag, summary: 'List models, newest first' },
       query: z.object({ internal_name: z.string().optional(), ...paging }),
-      responses: { 200: 'Models' },
+      responses: {
+        200: told('Models', modelsSchema, {
+          ...{ total_records: 1, page_count: 1 },
+          results: [aModel],
+        }),
+      },
     },
-    async ({ c, user, query }) => {
+    async ({ reply, user, query }) => {
       const { rows, total } = await models.list(user, query.internal_name, query.limit, query.skip)
-      return c.json(envelope(total, rows.map(modelAnswer)))
+      return reply.json(200, envelope(total, rows.map(modelAnswer)))
     },
   )
   router.add(
     {
       ...{ method: 'get', path: one, tag, summary: 'Get a model' },
       params: uuidParams,
-      responses: { 200: 'The model', 404: NOT_FOUND },
+      responses: { 200: told('The model', modelSchema, aModel), 404: NOT_FOUND },
     },
-    async ({ c, user, params }) => {
+    async ({ reply, user, params }) => {
       const row = await models.get(user, params.id)
-      return row ? c.json(modelAnswer(row)) : fail(404, NOT_FOUND)
+      return row ? reply.json(200, modelAnswer(row)) : fail(404, NOT_FOUND)
     },
   )
   router.add(
@@ -65,11 +76,12 @@ export const modelRoutes = (router: Router, db: Db, config: Config, store: Store
       params: uuidParams,
       body: modelInput,
       limits: MIDDLE,
-      responses: { 201: 'The model', 404: NOT_FOUND },
+      example: { display_name: 'water', description: 'Water, per pixel' },
+      responses: { 201: told('The model', modelSchema, aModel), 404: NOT_FOUND },
     },
-    async ({ c, user, params, body }) => {
+    async ({ reply, user, params, body }) => {
       const row = await models.patch(user, params.id, await kept(body))
-      if (row) return c.json(modelAnswer(row), 201)
+      if (row) return reply.json(201, modelAnswer(row))
       return fail(404, (await models.get(user, params.id)) ? NO_EDIT : NOT_FOUND)
     },
   )
@@ -79,8 +91,8 @@ export const modelRoutes = (router: Router, db: Db, config: Config, store: Store
       params: uuidParams,
       responses: { 204: 'Gone', 404: NOT_FOUND },
     },
-    async ({ c, user, params }) => {
-      if (await models.remove(user, params.id)) return c.body(null, 204)
+    async ({ reply, user, params }) => {
+      if (await models.remove(user, params.id)) return reply.empty(204)
       const seen = await models.get(user, params.id)
       return fail(404, seen ? 'Missing permissions to delete this record.' : NOT_FOUND)
     },
@@ -92,9 +104,20 @@ export const modelRoutes = (router: Router, db: Db, config: Config, store: Store
       body: deployInput,
       bodyOptional: true,
       once: true,
-      responses: { 200: 'The request was noted', 404: NOT_FOUND, ...KEY_USED },
+      example: {
+        model_configs_url: 'https://host.example.org/config.yaml',
+        model_checkpoint_url: 'https://host.example.org/model.ckpt',
+      },
+      responses: {
+        200: told('The request was noted', deployed, {
+          ...{ id: aModel.id, internal_name: aModel.internal_name },
+          ...{ display_name: aModel.display_name, status: 'DEPLOY_REQUESTED' },
+        }),
+        404: NOT_FOUND,
+        ...KEY_USED,
+      },
     },
-    async ({ c, db, user, params, body }) => {
+    async ({ reply, db, user, params, body }) => {
       const models = modelRepository(db, config)
       const row = await models.get(user, params.id)
       if (!row) return fail(404, NOT_FOUND)
@@ -117,7 +140,7 @@ export const modelRoutes = (router: Router, db: Db, config: Config, store: Store
         })
       const next = await models.setStatus(row.id, 'DEPLOY_REQUESTED', onboarding)
       const { id, internal_name, display_name, status } = next
-      return c.json({ id, internal_name, display_name, status })
+      return reply.json(200, { id, internal_name, display_name, status })
     },
   )
 }

@@ -6,11 +6,13 @@ import { type Db, json } from '../database/database.ts'
 import { inTransaction } from '../http/idempotency.ts'
 import type { InferenceRepository } from '../inference/repository.ts'
 import { notify } from '../database/database.ts'
+import { told as answered } from '../http/answers.ts'
 import type { Ctx } from '../http/context.ts'
 import { MIDDLE } from '../http/limits.ts'
-import { inOrder, listAnswer } from '../http/pages.ts'
+import { inOrder } from '../http/pages.ts'
 import { fail, KEY_USED, paging, type Router, uuid } from '../http/routing.ts'
 import { wireTime } from '../http/time.ts'
+import { anEvent, notedNow, notedSchema, notesSchema } from './answers.ts'
 import { type Events, type OpenStreams, type StreamItem, TOO_MANY_STREAMS } from './events.ts'
 import { applyEvent, toldAs } from './report.ts'
 
@@ -81,15 +83,19 @@ export const notificationRoutes = (
       body: event,
       limits: MIDDLE,
       once: true,
+      example: {
+        ...{ event_id: anEvent.event_id, detail_type: 'Inf:Task:Notify', source: 'inference' },
+        ...{ timestamp: '2026-01-01T12:00:00', detail: { message: 'Tiles are being made' } },
+      },
       responses: {
-        201: 'Noted',
+        201: answered('Noted', notedSchema, notedNow),
         403: 'Not a service',
         404: 'No such inference',
         ...KEY_USED,
         412: 'Event with empty details not processed.',
       },
     },
-    async ({ c, db, user, body }) => {
+    async ({ c, reply, db, user, body }) => {
       if (!mayPost(c, user)) return fail(403, 'Only services may report events: X-Internal-Token.')
       if (Object.keys(body.detail).length === 0)
         return fail(412, 'Event with empty details not processed.')
@@ -122,17 +128,14 @@ export const notificationRoutes = (
           .returning(['id', 'event_id'])
           .executeTakeFirstOrThrow()
       })
-      return c.json(
-        {
-          id: row.id,
-          detail: {},
-          source: null,
-          detail_type: null,
-          timestamp: null,
-          event_id: row.event_id,
-        },
-        201,
-      )
+      return reply.json(201, {
+        id: row.id,
+        detail: {},
+        source: null,
+        detail_type: null,
+        timestamp: null,
+        event_id: row.event_id,
+      })
     },
   )
   router.add(
@@ -145,9 +148,14 @@ export const notificationRoutes = (
       },
       params: byEvent,
       query: z.object({ source: z.string().optional(), ...paging }),
-      responses: { 200: 'Events' },
+      responses: {
+        200: answered('Events', notesSchema, {
+          ...{ total_records: 0, page_count: 1 },
+          results: [anEvent],
+        }),
+      },
     },
-    async ({ c, user, params, query }) => {
+    async ({ reply, user, params, query }) => {
       const readable = await inferences.seen(user, params.event_id)
       const ids = await db
         .selectFrom('notification')
@@ -161,7 +169,8 @@ export const notificationRoutes = (
         .execute()
       const head = (page_count: number) => ({ total_records: 0, page_count })
       const seqs = ids.map(({ seq }) => seq)
-      return listAnswer(c, head, 'results', seqs, (some) => notes(db, some), 200)
+      const read = (some: string[]) => notes(db, some)
+      return reply.list(200, 'results', { head, ids: seqs, read, rows: 200 })
     },
   )
   router.add(
@@ -172,18 +181,19 @@ export const notificationRoutes = (
       responses: { 200: 'text/event-stream', 404: 'No such inference' },
       contentType: 'text/event-stream',
     },
-    async ({ c, user, params }) => {
+    async ({ c, reply, user, params }) => {
       if (!(await inferences.seen(user, params.event_id)))
         return fail(404, `Inference with EventId (${params.event_id}) Not Found.`)
       // HEAD reads no body: a stream would wait for ever for its reader.
-      if (c.req.method === 'HEAD') return c.body(null, 200, { 'Content-Type': 'text/event-stream' })
+      if (c.req.method === 'HEAD')
+        return reply.raw(c.body(null, 200, { 'Content-Type': 'text/event-stream' }))
       const last = c.req.header('last-event-id') ?? '0'
       const from = /^\d{1,18}$/.test(last) ? last : '0'
       if (!streams.take(user)) {
         c.header('Retry-After', '10')
         return fail(429, TOO_MANY_STREAMS)
       }
-      return streamSSE(c, async (stream) => {
+      const sent = streamSSE(c, async (stream) => {
         const abort = new AbortController()
         stream.onAbort(() => abort.abort())
         try {
@@ -192,6 +202,7 @@ export const notificationRoutes = (
           streams.give(user)
         }
       })
+      return reply.raw(sent)
     },
   )
 }

@@ -4,12 +4,14 @@ import { z } from 'zod'
 import type { Config } from '../config.ts'
 import { type Database, type Db, json } from '../database/database.ts'
 import { HttpError, problemsOf } from '../http/errors.ts'
+import { told } from '../http/answers.ts'
 import { parseJson } from '../http/json.ts'
 import type { Ctx } from '../http/context.ts'
 import { envelope, fail, KEY_USED, paging, type Router, uuidParams } from '../http/routing.ts'
 import { checkStored } from '../quota/runs.ts'
 import { LIFETIME, type Store } from '../storage/store.ts'
 import { stamps } from '../http/time.ts'
+import { aProcessor, processor, processors } from './answers.ts'
 import { checkScript, scriptName } from './check.ts'
 
 const tag = 'Generic processors'
@@ -93,11 +95,11 @@ export const processorRoutes = (
       once: true,
       responses: {
         ...KEY_USED,
-        201: 'The processor',
+        201: told('The processor', processor, aProcessor),
         502: 'The object store did not take the file',
       },
     },
-    async ({ c, db, user }) => {
+    async ({ c, reply, db, user }) => {
       const { file, meta } = await readParts(c)
       const name = scriptName(file.name)
       const bytes = Buffer.from(await file.arrayBuffer())
@@ -130,16 +132,21 @@ export const processorRoutes = (
         return fail(502, {
           message: 'Failed uploading generic processor file to object storage; try again.',
         })
-      return c.json(answer(row, null), 201)
+      return reply.json(201, answer(row, null))
     },
   )
   router.add(
     {
       ...{ method: 'get', path, tag, summary: 'List processors, newest first' },
       query: z.object(paging),
-      responses: { 200: 'Processors' },
+      responses: {
+        200: told('Processors', processors, {
+          ...{ total_records: 1, page_count: 1 },
+          results: [aProcessor],
+        }),
+      },
     },
-    async ({ c, user, query }) => {
+    async ({ reply, user, query }) => {
       const rows = await live(user)
         .orderBy('created_at', 'desc')
         .orderBy('id')
@@ -150,7 +157,8 @@ export const processorRoutes = (
         .clearSelect()
         .select(sql<string>`count(*)`.as('total'))
         .executeTakeFirstOrThrow()
-      return c.json(
+      return reply.json(
+        200,
         envelope(
           Number(total),
           rows.map((row) => answer(row, null)),
@@ -162,13 +170,13 @@ export const processorRoutes = (
     {
       ...{ method: 'get', path: one, tag, summary: 'Get a processor with a URL of its file (8 h)' },
       params: uuidParams,
-      responses: { 200: 'The processor', 404: NOT_FOUND },
+      responses: { 200: told('The processor', processor, aProcessor), 404: NOT_FOUND },
     },
-    async ({ c, user, params }) => {
+    async ({ reply, user, params }) => {
       const row = await live(user).where('id', '=', params.id).executeTakeFirst()
       if (!row) return fail(404, NOT_FOUND)
       const url = await store.signGet(processorKey(row.processor_file_path!), LIFETIME.processor)
-      return c.json(answer(row, url))
+      return reply.json(200, answer(row, url))
     },
   )
   router.add(
@@ -177,7 +185,7 @@ export const processorRoutes = (
       params: uuidParams,
       responses: { 204: 'Gone', 404: NOT_FOUND },
     },
-    async ({ c, user, params }) => {
+    async ({ reply, user, params }) => {
       const { numUpdatedRows } = await db
         .updateTable('inf_generic_processor')
         .set({ deleted: true, active: false, updated_at: new Date(), updated_by: user })
@@ -185,7 +193,7 @@ export const processorRoutes = (
         .where('created_by', '=', user)
         .where('deleted', '=', false)
         .executeTakeFirst()
-      if (numUpdatedRows) return c.body(null, 204)
+      if (numUpdatedRows) return reply.empty(204)
       const seen = await live(user).where('id', '=', params.id).executeTakeFirst()
       return fail(404, seen ? 'Missing permissions to delete this record.' : NOT_FOUND)
     },

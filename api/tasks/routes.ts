@@ -4,9 +4,11 @@ import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
 import type { InferenceRepository } from '../inference/repository.ts'
 import type { Ctx } from '../http/context.ts'
+import { told } from '../http/answers.ts'
 import { fail, type Router, wholeText } from '../http/routing.ts'
 import type { TaskRow } from '../runs/record.ts'
 import { LIFETIME, type Store } from '../storage/store.ts'
+import { aLog, anOutput, taskLog, taskOutput } from './answers.ts'
 import { logIsSigned, type LogReader, signLog, tail } from './log.ts'
 
 const tag = 'Tasks'
@@ -62,12 +64,16 @@ export const taskRoutes = (
         summary: 'A URL of archive.zip: 84 h, Range, no header',
         params,
         responses: {
-          200: 'The URL, twice, and one of each file by its artifact key',
+          200: told(
+            'The URL, twice, and one of each file by its artifact key',
+            taskOutput,
+            anOutput,
+          ),
           404: NOT_FOUND,
           409: 'Not finished yet',
         },
       },
-      async ({ c, user, params }) => {
+      async ({ reply, user, params }) => {
         const task = await find(user, params.task_id)
         if (!task) return fail(404, { msg: NOT_FOUND })
         if (task.status !== 'FINISHED')
@@ -77,7 +83,7 @@ export const taskRoutes = (
           return fail(404, { msg: 'Task has no output: no step of it makes an archive.' })
         const url = await store.signGet(key, LIFETIME.output)
         const assets = await assetsOf(task)
-        return c.json({ task_id: task.task_id, output_url: url, url, assets })
+        return reply.json(200, { task_id: task.task_id, output_url: url, url, assets })
       },
     )
 
@@ -91,9 +97,13 @@ export const taskRoutes = (
         tail_lines: lines,
         force_refresh: z.string().optional(),
       }),
-      responses: { 200: 'The URL', 404: 'No such task or step', 409: 'The step has not begun' },
+      responses: {
+        200: told('The URL', taskLog, aLog),
+        404: 'No such task or step',
+        409: 'The step has not begun',
+      },
     },
-    async ({ c, user, params, query }) => {
+    async ({ reply, user, params, query }) => {
       const task = await find(user, params.task_id)
       if (!task) return fail(404, NOT_FOUND)
       const step = task.pipeline_steps.find((s) => s.process_id === params.step_id)
@@ -118,7 +128,7 @@ export const taskRoutes = (
       const path = contentPath(task.task_id, step.process_id)
       const url = signLog(config.signingKey, deps.publicUrl(), path, LIFETIME.log)
       const tailed = query.tail_lines === undefined ? '' : `&tail_lines=${query.tail_lines}`
-      return c.json({
+      return reply.json(200, {
         task_id: task.task_id,
         step_id: step.process_id,
         step_log_url: url + tailed,
@@ -142,11 +152,11 @@ export const taskRoutes = (
       responses: { 200: 'Text', 403: 'The signature is wrong or has expired', 404: NOT_FOUND },
       contentType: 'text/plain',
     },
-    async ({ c, params, query }) => {
+    async ({ c, reply, params, query }) => {
       const path = contentPath(params.task_id, params.step_id)
       if (!logIsSigned(config.signingKey, path, query.expires, query.signature))
         return fail(403, 'The signature of this URL is wrong or has expired: ask for a new URL.')
-      return content(c, params, query)
+      return reply.raw(await content(c, params, query))
     },
   )
 

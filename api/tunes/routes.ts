@@ -1,8 +1,10 @@
-import { sql } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import { z } from 'zod'
 import type { Config } from '../config.ts'
-import type { Db } from '../database/database.ts'
+import type { Database, Db } from '../database/database.ts'
 import { filled, findTune, prepare } from '../inference/create.ts'
+import { inferenceSchema } from '../inference/answers.ts'
+import { anInference, aRequest } from '../inference/examples.ts'
 import { inferenceRepository } from '../inference/repository.ts'
 import {
   inferenceAnswer,
@@ -12,10 +14,12 @@ import {
   tryOutInput,
   withoutNulls,
 } from '../inference/schema.ts'
+import { anyObject, named, pageOf, timeText, told } from '../http/answers.ts'
 import { envelope, fail, KEY_USED, paging, type Router } from '../http/routing.ts'
 import { wireTime } from '../http/time.ts'
 import { visible } from '../database/visibility.ts'
 
+type TuneRow = Selectable<Database['tune']>
 const tag = 'Tunes'
 const OPTIONS = [
   'model_input_data_spec',
@@ -48,6 +52,28 @@ const keepOptions = async (
 }
 
 const params = z.object({ tune_id: z.string().max(100) })
+const tuneSchema = named(
+  'Tune',
+  z.looseObject({
+    id: z.string(),
+    name: z.string(),
+    description: z.string().nullable(),
+    status: z.string(),
+    train_options: anyObject,
+    created_by: z.string(),
+    created_at: timeText,
+  }),
+)
+const tunesSchema = pageOf('Tunes', tuneSchema)
+const aTune = {
+  id: 'geotune-flood',
+  name: 'flood',
+  description: null,
+  status: 'Finished',
+  train_options: {},
+  created_by: 'anna@example.org',
+  created_at: '2026-01-01T12:00:00.000000Z',
+}
 
 /** What running a tune needs of `/v2/tunes`. @see docs/wire.md#tunes */
 export const tuneRoutes = (router: Router, { db, config }: { db: Db; config: Config }): void => {
@@ -56,7 +82,7 @@ export const tuneRoutes = (router: Router, { db, config }: { db: Db; config: Con
       .selectFrom('tune')
       .selectAll()
       .where(visible(user, config.DEFAULT_SYSTEM_USER, 'tune', 'tune'))
-  const answer = ({ created_at, inference: _, ...row }: Record<string, any>) => ({
+  const answer = ({ created_at, inference: _, ...row }: TuneRow) => ({
     ...row,
     created_at: wireTime(created_at),
   })
@@ -64,26 +90,31 @@ export const tuneRoutes = (router: Router, { db, config }: { db: Db; config: Con
     {
       ...{ method: 'get', path: '/v2/tunes', tag, summary: 'Tunes that you can run' },
       query: z.object(paging),
-      responses: { 200: 'Tunes' },
+      responses: {
+        200: told('Tunes', tunesSchema, {
+          ...{ total_records: 1, page_count: 1 },
+          results: [aTune],
+        }),
+      },
     },
-    async ({ c, user, query }) => {
+    async ({ reply, user, query }) => {
       const rows = await live(user).orderBy('id').limit(query.limit).offset(query.skip).execute()
       const { total } = await live(user)
         .clearSelect()
         .select(sql<string>`count(*)`.as('total'))
         .executeTakeFirstOrThrow()
-      return c.json(envelope(Number(total), rows.map(answer)))
+      return reply.json(200, envelope(Number(total), rows.map(answer)))
     },
   )
   router.add(
     {
       ...{ method: 'get', path: '/v2/tunes/:tune_id', tag, summary: 'Get a tune' },
       params,
-      responses: { 200: 'The tune', 404: 'Tune not found' },
+      responses: { 200: told('The tune', tuneSchema, aTune), 404: 'Tune not found' },
     },
-    async ({ c, user, params }) => {
+    async ({ reply, user, params }) => {
       const row = await live(user).where('id', '=', params.tune_id).executeTakeFirst()
-      return row ? c.json(answer(row)) : fail(404, 'Tune not found')
+      return row ? reply.json(200, answer(row)) : fail(404, 'Tune not found')
     },
   )
   router.add(
@@ -94,14 +125,15 @@ export const tuneRoutes = (router: Router, { db, config }: { db: Db; config: Con
       tidy: tidyInference,
       limits: inferenceLimits,
       once: true,
+      example: { ...aRequest, model_display_name: null },
       responses: {
-        200: 'The inference',
+        200: told('The inference', inferenceSchema, anInference),
         400: 'Options are missing',
         404: 'Tune not found',
         ...KEY_USED,
       },
     },
-    async ({ c, db, user, params, body }) => {
+    async ({ reply, db, user, params, body }) => {
       const tune = await findTune({ db, config }, user, params.tune_id)
       if (!tune) return fail(404, 'Tune not found')
       const request = {
@@ -113,7 +145,10 @@ export const tuneRoutes = (router: Router, { db, config }: { db: Db; config: Con
       } as InferenceInput
       const prepared = await prepare({ db, config }, user, request, missingOf(tune.id))
       if (tune.created_by === user) await keepOptions(db, tune, prepared.config)
-      return c.json(inferenceAnswer(await inferenceRepository(db, config).create(user, prepared)))
+      return reply.json(
+        200,
+        inferenceAnswer(await inferenceRepository(db, config).create(user, prepared)),
+      )
     },
   )
 }
