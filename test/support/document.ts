@@ -1,5 +1,4 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { stripTypeScriptTypes } from 'node:module'
 import { join } from 'node:path'
 import openapiTS, { astToString } from 'openapi-typescript'
 import ts from 'typescript'
@@ -41,7 +40,9 @@ export const compile = (path: string): string[] => {
 /** Writes a program without its types: Node strips none below node_modules. @returns its new path */
 export const withoutTypes = (path: string): string => {
   const plain = path.replace(/\.ts$/, '.mjs')
-  writeFileSync(plain, stripTypeScriptTypes(readFileSync(path, 'utf8')))
+  const target = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 }
+  const { outputText } = ts.transpileModule(readFileSync(path, 'utf8'), { compilerOptions: target })
+  writeFileSync(plain, outputText)
   return plain
 }
 
