@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { mlmToModel, modelToMlm } from './mlm.ts'
+import { mlmToModel, modelToMlm, readModelText } from './mlm.ts'
 import { parseModel } from './model.ts'
 
 const models = join(import.meta.dirname, '../models')
@@ -44,4 +44,15 @@ test('an Item that does not say what it takes is refused by the field', () => {
   expect(() => mlmToModel({ type: 'Feature', id: 'x', properties: {}, assets: {} })).toThrow(
     /model\.invalid: .*mlm:name/s,
   )
+})
+
+test('a model file may be the Item itself; weights without a digest are refused', () => {
+  const item = modelToMlm(read('ukis-csmask.yaml'))
+  expect(readModelText(JSON.stringify(item), 'item.json')).toEqual(read('ukis-csmask.yaml'))
+  expect(() => readModelText(': {', 'item.json')).toThrow('model.invalid: item.json')
+  const { 'geodag:model': _, ...properties } = item.properties
+  const bare = { ...item, properties, assets: { m: { href: 'https://a.test/m', roles: [] } } }
+  expect(() => mlmToModel(bare)).toThrow('none has the role mlm:model')
+  bare.assets.m.roles = ['mlm:model'] as never
+  expect(() => mlmToModel(bare)).toThrow('file:checksum')
 })

@@ -1,6 +1,7 @@
+import { parse } from 'yaml'
 import { z } from 'zod'
 import { contractOf, type StepName, stepNames } from '../steps/contracts.ts'
-import { type ModelMetadata, modelMetadata } from './model.ts'
+import { type ModelMetadata, modelMetadata, parseModel } from './model.ts'
 import { invalid } from './errors.ts'
 
 const EXTENSIONS = ['mlm/v1.5.1', 'file/v2.1.0', 'raster/v1.1.0'].map(
@@ -82,7 +83,7 @@ export const modelToMlm = (model: ModelMetadata) => {
   const tasks = [TASKS[block.task] ?? 'semantic-segmentation']
   const classes = classesOf(model)
   return {
-    type: 'Feature',
+    type: 'Feature' as const,
     stac_version: '1.1.0',
     stac_extensions: EXTENSIONS,
     id: model.display_name,
@@ -188,6 +189,21 @@ export const mlmToModel = (document: unknown): ModelMetadata => {
   return read.data
 }
 
+/** Whether a document is an Item rather than the metadata of a model themselves. */
+export const isItem = (document: unknown): boolean =>
+  (document as { type?: unknown } | null | undefined)?.type === 'Feature'
+
+/** A model's YAML, or its STAC MLM Item. @throws PlanError `model.invalid`, naming each field */
+export const readModelText = (text: string, name: string): ModelMetadata => {
+  let document: unknown
+  try {
+    document = parse(text)
+  } catch {
+    document = undefined // parseModel says what is wrong
+  }
+  return isItem(document) ? mlmToModel(document) : parseModel(text, name)
+}
+
 type Item = z.output<typeof item>
 
 /** A scene in, the model with weights, what follows it: the steps that the plan does not add by itself. */
@@ -207,7 +223,15 @@ const plainSteps = (): StepName[] => {
 const plainModel = (properties: Item['properties'], assets: Item['assets']): unknown => {
   const input = properties['mlm:input'][0]!
   const weights = Object.values(assets).find(({ roles }) => roles.includes('mlm:model'))
-  const digest = /^1220([0-9a-f]{64})$/.exec(weights?.['file:checksum'] ?? '')?.[1]
+  if (!weights)
+    throw invalid('model.invalid', 'STAC MLM Item', 'assets: none has the role mlm:model')
+  const digest = /^1220([0-9a-f]{64})$/.exec(weights['file:checksum'] ?? '')?.[1]
+  if (!digest)
+    throw invalid(
+      'model.invalid',
+      'STAC MLM Item',
+      'assets: the weights need a file:checksum, the SHA-256 of the file as a multihash: 1220 and 64 hex digits',
+    )
   const task = Object.entries(TASKS).find(([, word]) => properties['mlm:tasks'].includes(word))
   const scaling = input.value_scaling ?? []
   const numbers = (key: 'mean' | 'stddev') =>
@@ -226,7 +250,7 @@ const plainModel = (properties: Item['properties'], assets: Item['assets']): unk
       },
     ],
     inference: {
-      weights: { url: weights?.href, sha256: digest },
+      weights: { url: weights.href, sha256: digest },
       task: task?.[0] ?? 'segmentation',
       ...(tile !== undefined && tile >= 8 ? { tile } : {}),
       ...(scaling.length ? { mean: numbers('mean'), std: numbers('stddev') } : {}),

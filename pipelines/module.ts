@@ -10,6 +10,7 @@ import type { Catalogues } from './catalogues.ts'
 import { compose } from './compose.ts'
 import { invalid, PlanError } from './errors.ts'
 import { summarize } from './manifest.ts'
+import { modelToMlm, readModelText } from './mlm.ts'
 import { type ModelMetadata, parseModel } from './model.ts'
 import { moduleCatalogue } from './module-catalogue.ts'
 import type { Processor } from './plan.ts'
@@ -65,7 +66,7 @@ export const readModel = async (
   args: InferenceArguments,
 ): Promise<ModelMetadata> => {
   if (args.modelFile)
-    return parseModel(await args.modelFile.contents(), await args.modelFile.name())
+    return readModelText(await args.modelFile.contents(), await args.modelFile.name())
   const shipped = (await assets.directory('models').entries())
     .filter((name) => name.endsWith('.yaml'))
     .map((name) => name.slice(0, -5))
@@ -75,6 +76,19 @@ export const readModel = async (
       `no model ${args.model ?? 'was named'}: use --model with one of ${shipped.join(', ')}, or --model-file`,
     )
   return parseModel(await assets.file(`models/${args.model}.yaml`).contents(), `${args.model}.yaml`)
+}
+
+/** A model as text: `json`, its metadata, or `mlm`, its STAC Item. @throws `model.format` */
+export const modelText = async (
+  dag: Client,
+  assets: Directory,
+  args: InferenceArguments,
+  as: string,
+): Promise<string> => {
+  if (as !== 'json' && as !== 'mlm')
+    throw new PlanError('model.format', `--as ${as} is no form of a model: use json or mlm`)
+  const model = await readModel(dag, assets, args)
+  return JSON.stringify(as === 'mlm' ? modelToMlm(model) : model, null, 2)
 }
 
 /** A file's bytes: the engine gives text alone, in which a byte that is not UTF-8 is lost. */

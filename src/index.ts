@@ -15,8 +15,8 @@ import {
 import { checkLake, checkModels } from '../pipelines/module-checks.ts'
 import {
   composeInference,
+  modelText,
   planText,
-  readModel,
   readScriptFile,
   runOne,
 } from '../pipelines/module.ts'
@@ -49,7 +49,7 @@ export class Geodag {
   async runInference(
     /** Name of a shipped model: a file of models/ without .yaml */
     model?: string,
-    /** A model's metadata of your own, YAML; instead of model */
+    /** A model's metadata of your own, YAML, or a STAC MLM Item; instead of model */
     modelFile?: File,
     /** ONNX weights for model-file, when its inference.weights.file is weights.onnx */
     weights?: File,
@@ -142,7 +142,7 @@ export class Geodag {
   async plan(
     /** Name of a shipped model */
     model?: string,
-    /** A model's metadata of your own, YAML */
+    /** A model's metadata of your own, YAML, or a STAC MLM Item */
     modelFile?: File,
     /** The request, YAML or JSON */
     request?: File,
@@ -202,13 +202,17 @@ export class Geodag {
     })
   }
 
-  /** The metadata of a shipped model, as JSON, checked. */
+  /** The metadata of a model, as JSON, checked. */
   @func()
   async model(
     /** A file of models/ without .yaml */
-    name: string,
+    name?: string,
+    /** A model of your own, YAML, or a STAC MLM Item of another registry; instead of name */
+    modelFile?: File,
+    /** json: the metadata as geodag reads them; mlm: a STAC Item of the Machine Learning Model extension */
+    as: string = 'json',
   ): Promise<string> {
-    return JSON.stringify(await readModel(dag, this.assets, { model: name }), null, 2)
+    return modelText(dag, this.assets, { model: name, modelFile }, as)
   }
 
   /** Make the demo's synthetic 13-band scene: a lake, a river, clouds; EPSG:32630, 10 m. */

@@ -33,11 +33,43 @@ class Ran:
             return raster.read()
 
 
+class Programs:
+    """The server that programs are forked from: one a session of tests, started by the first."""
+
+    def __init__(self) -> None:
+        self.server = None
+
+    def run(self, main: str, arguments: list, timeout: int, said) -> None:
+        """Runs ``main`` in a process of its own. Raises where it does not exit with 0 in time."""
+        env = {**os.environ, "PYTHONPATH": os.path.join(HERE, "../containers/raster"), "PYTHONDONTWRITEBYTECODE": "1"}
+        if self.server is None:
+            server = [sys.executable, os.path.join(HERE, "fork_server.py")]
+            self.server = subprocess.Popen(server, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        order = {"main": main, "arguments": [str(one) for one in arguments], "env": env, "stderr": str(said), "timeout": timeout}
+        self.server.stdin.write(json.dumps(order) + "\n")
+        self.server.stdin.flush()
+        status = self.server.stdout.readline().strip()
+        if status != "0":
+            raise AssertionError(f"{main} exited with {status or 'its server'}: {said.read_text() if said.exists() else ''}")
+
+    def close(self) -> None:
+        if self.server:
+            self.server.stdin.close()
+            self.server.wait(10)
+
+
+@pytest.fixture(scope="session")
+def programs():
+    made = Programs()
+    yield made
+    made.close()
+
+
 class Room:
     """An /in and an /out, and programs to run between them."""
 
-    def __init__(self, folder) -> None:
-        self.inputs, self.folder = folder / "in", folder
+    def __init__(self, folder, programs: Programs) -> None:
+        self.inputs, self.folder, self.programs = folder / "in", folder, programs
         self.inputs.mkdir()
         self.artifacts: dict = {}
 
@@ -56,19 +88,16 @@ class Room:
         out = self.folder / f"{step}-{time.monotonic_ns()}"
         document = self.folder / "parameters.json"
         document.write_text(json.dumps({"parameters": parameters, "artifacts": self.artifacts}))
-        env = {**os.environ, "PYTHONPATH": os.path.join(HERE, "../containers/raster"), "PYTHONDONTWRITEBYTECODE": "1"}
-        main = os.path.join(HERE, step, "program/main.py")
-        done = subprocess.run(
-            [sys.executable, main, document, self.inputs, out], env=env, timeout=timeout, capture_output=True, text=True, check=True
-        )
+        said = self.folder / "stderr.txt"
+        self.programs.run(os.path.join(HERE, step, "program/main.py"), [document, self.inputs, out], timeout, said)
         result, log = json.loads((out / "result.json").read_text()), (out / "log.txt").read_text()
         if result["status"] == "FINISHED":
             self.artifacts |= result["artifacts"]
             for path in out.iterdir():
                 if path.name not in ("result.json", "log.txt"):
                     os.replace(path, self.inputs / path.name)
-            return Ran(self.inputs, result, log, done.stderr)
-        return Ran(out, result, log, done.stderr)
+            return Ran(self.inputs, result, log, said.read_text())
+        return Ran(out, result, log, said.read_text())
 
     def fetch(self, file: str, bands: int | list[dict] = 1, scaling_factor: float = 1, **more) -> Ran:
         """url-connector over a file of /in."""
@@ -82,5 +111,5 @@ class Room:
 
 
 @pytest.fixture
-def room(tmp_path) -> Room:
-    return Room(tmp_path)
+def room(tmp_path, programs) -> Room:
+    return Room(tmp_path, programs)

@@ -38,6 +38,22 @@ export const deployed = named(
     status: z.string(),
   }),
 )
+/** Of a model as STAC's MLM extension has it; whole by the extension's own schema. */
+export const mlmItem = named(
+  'ModelItem',
+  z.looseObject({
+    type: z.literal('Feature'),
+    id: z.string(),
+    properties: z.looseObject({ 'mlm:name': z.string(), 'mlm:tasks': z.array(z.string()) }),
+    assets: z.record(z.string(), z.looseObject({ href: z.string() })),
+  }),
+)
+export const anItem = {
+  type: 'Feature' as const,
+  id: 'water',
+  properties: { 'mlm:name': 'water', 'mlm:tasks': ['semantic-segmentation'] },
+  assets: { weights: { href: 'https://host.example.org/water.onnx', roles: ['mlm:model'] } },
+}
 
 export const aModel = {
   display_name: 'water',

@@ -5,8 +5,9 @@ import { told } from '../http/answers.ts'
 import { MIDDLE } from '../http/limits.ts'
 import { envelope, fail, KEY_USED, paging, type Router, uuidParams } from '../http/routing.ts'
 import type { Store } from '../storage/store.ts'
-import { aModel, deployed, modelSchema, modelsSchema } from './answers.ts'
+import { aModel, anItem, deployed, mlmItem, modelSchema, modelsSchema } from './answers.ts'
 import { modelRepository } from './repository.ts'
+import { asItem, fromItem } from './item.ts'
 import { deployInput, modelAnswer, modelInput } from './schema.ts'
 import { keepWeights } from './weights.ts'
 
@@ -25,8 +26,10 @@ export const modelRoutes = (router: Router, db: Db, config: Config, store: Store
   })
   router.add(
     {
-      ...{ method: 'post', path, tag, summary: 'Register a model by its metadata' },
+      ...{ method: 'post', path, tag },
+      summary: 'Register a model by its metadata, or by a STAC Item of the MLM extension',
       body: modelInput,
+      tidy: fromItem,
       limits: MIDDLE,
       once: true,
       example: { display_name: 'water', pipeline_steps: aModel.pipeline_steps },
@@ -63,6 +66,22 @@ export const modelRoutes = (router: Router, db: Db, config: Config, store: Store
     async ({ reply, user, params }) => {
       const row = await models.get(user, params.id)
       return row ? reply.json(200, modelAnswer(row)) : fail(404, NOT_FOUND)
+    },
+  )
+  router.add(
+    {
+      ...{ method: 'get', path: `${one}/mlm`, tag },
+      summary: 'Get a model as a STAC Item of the MLM extension, which POST takes',
+      params: uuidParams,
+      responses: {
+        200: told('The Item', mlmItem, anItem),
+        404: NOT_FOUND,
+        409: 'The model says too little to be an Item: it has no bands or no steps',
+      },
+    },
+    async ({ reply, user, params }) => {
+      const row = await models.get(user, params.id)
+      return row ? reply.json(200, asItem(row)) : fail(404, NOT_FOUND)
     },
   )
   router.add(

@@ -325,3 +325,37 @@ test('ids in upper case, If-None-Match in its weak form, saved=TRUE, an empty mo
   const patched = await anna.call('PATCH', `/v2/models/${model.id}`, cleared)
   expect(patched.body.model_url).toBeNull()
 })
+
+test('a model as a STAC MLM Item: out, in again as it was, and that of another registry', async () => {
+  const [shipped] = (await anna.get('/v2/models?internal_name=tiny-water')).body.results
+  const { status, body: item } = await anna.get(`/v2/models/${shipped.id}/mlm`)
+  expect([status, item.type, item.properties['mlm:name']]).toEqual([200, 'Feature', 'tiny-water'])
+  const back = await anna.post('/v2/models', item)
+  expect(back.status, JSON.stringify(back.body)).toBe(201)
+  expect(back.body.inference).toEqual(shipped.inference)
+  expect(back.body.geoserver_push).toMatchObject(shipped.geoserver_push)
+
+  const { 'geodag:model': _, ...properties } = item.properties
+  const checksum = { 'file:checksum': `1220${'a'.repeat(64)}` }
+  const weights = { href: 'https://host.example.org/m.onnx', roles: ['mlm:model'], ...checksum }
+  const other = { ...item, properties: { ...properties, 'mlm:name': 'of another' } }
+  const made = await anna.post('/v2/models', { ...other, assets: { m: weights } })
+  expect([made.status, made.body.display_name]).toEqual([201, 'of-another'])
+  expect(made.body.inference).toMatchObject({
+    ...{ task: 'segmentation', tile: 64, mean: shipped.inference.mean },
+    weights: { url: weights.href, sha256: 'a'.repeat(64) },
+  })
+  const { roles, href } = weights
+  const unpinned = await anna.post('/v2/models', { ...other, assets: { m: { href, roles } } })
+  expect([unpinned.status, unpinned.body.detail[0].msg]).toEqual([
+    422,
+    expect.stringContaining('file:checksum'),
+  ])
+  const sandboxes = '/v2/models?internal_name=geofm-sandbox-models'
+  const [sandbox] = (await anna.get(sandboxes)).body.results
+  const none = await anna.get(`/v2/models/${sandbox.id}/mlm`)
+  expect([none.status, none.body.detail.msg]).toEqual([
+    409,
+    expect.stringContaining('model_input_data_spec'),
+  ])
+})

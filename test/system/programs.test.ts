@@ -17,6 +17,7 @@ test('the raster programs keep what their own tests say, in the image that they 
         '-q',
         '--disable-pip-version-check',
         'pytest==8.4.2',
+        'pytest-xdist==3.8.0',
         'onnx==1.23.2',
         'stac-validator==4.1.2',
         'pystac==1.15.2',
@@ -24,11 +25,24 @@ test('the raster programs keep what their own tests say, in the image that they 
       ])
       .withMountedDirectory('/geodag', tests)
       .withWorkdir('/geodag')
-      .withExec(['python3', '-m', 'pytest', '-q', '-p', 'no:cacheprovider', 'steps'], {
-        expect: ReturnType.Any,
-      })
+      .withExec(
+        [
+          'python3',
+          '-m',
+          'pytest',
+          '-q',
+          '-p',
+          'no:cacheprovider',
+          '-W',
+          'ignore',
+          '-n',
+          '2',
+          'steps',
+        ],
+        { expect: ReturnType.Any },
+      )
     const [code, said] = [await ran.exitCode(), await ran.stdout()]
     console.log(`geodag: pytest: ${said.trim().split('\n').at(-1)}`)
     expect(code, said).toBe(0)
-    expect(Number(/(\d+) passed/.exec(said)?.[1])).toBeGreaterThan(100)
+    expect(Number(/(\d+) passed/.exec(said)?.[1])).toBeGreaterThan(800)
   }))
