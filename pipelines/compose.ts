@@ -3,7 +3,7 @@ import type { Artifacts } from '../steps/artifacts.ts'
 import { stepResult, type StepResult } from '../steps/contract.ts'
 import { contractOf } from '../steps/contracts.ts'
 import { registry } from '../steps/registry.ts'
-import type { StepEnvironment } from '../steps/step.ts'
+import type { StepDone, StepEnvironment, StepInput } from '../steps/step.ts'
 import { inferenceStatus, type Manifest, type StepReport, type TaskReport } from './manifest.ts'
 import type { Plan, PlannedStep, PlannedTask } from './plan.ts'
 
@@ -89,7 +89,7 @@ const stopped = ({ process_id, step_number }: PlannedStep): StepReport => ({
 const runStep = async (
   env: StepEnvironment,
   step: PlannedStep,
-  input: { files: Directory; artifacts: Artifacts },
+  input: StepInput,
   runStart: string,
 ): Promise<Ended & { out: Directory }> => {
   const implementation = registry[step.process_id]
@@ -101,6 +101,13 @@ const runStep = async (
   const fresh = { ...env, runKey: crypto.randomUUID() }
   const again = await implementation.out(fresh, input, step.parameters)
   return { out: again, ...(await resultOf(env.dag, again)) }
+}
+
+/** The files that a step read: those of the artifacts that it consumes, of every modality. */
+const readBy = (step: PlannedStep, artifacts: Artifacts): Artifacts => {
+  const consumed = contractOf(step.process_id).consumes as readonly string[]
+  const read = ([key]: [string, string]) => consumed.includes(key.split(':')[0]!)
+  return Object.fromEntries(Object.entries(artifacts as Record<string, string>).filter(read))
 }
 
 /** What a step left: its report, everything that the task made so far, and its log. */
@@ -116,11 +123,7 @@ export interface TaskHooks {
   ended(step: PlannedStep, end: StepEnd): Promise<void>
 }
 /** Lets the session's progress show what a step prints meanwhile; a log lost is no failure. */
-const followLive = (
-  env: StepEnvironment,
-  step: PlannedStep,
-  input: { files: Directory; artifacts: Artifacts },
-): void => {
+const followLive = (env: StepEnvironment, step: PlannedStep, input: StepInput): void => {
   const live = registry[step.process_id].live?.(env, input, step.parameters)
   live?.then((container) => container.sync()).catch(() => undefined)
 }
@@ -145,6 +148,7 @@ export const composeTask = async (
   let logs = env.dag.directory()
   let artifacts: Artifacts = {}
   const reports: StepReport[] = []
+  const done: StepDone[] = []
   for (const step of task.steps) {
     if (reports.some((done) => done.status === 'FAILED')) {
       reports.push(stopped(step))
@@ -154,14 +158,18 @@ export const composeTask = async (
     const since = { run: runStart, clock: performance.now() }
     const files =
       contractOf(step.process_id).stage === 'input' ? given.withDirectory('.', made) : made
-    if (hooks !== UNTRACKED) followLive(env, step, { files, artifacts })
-    const { out, result, left } = await runStep(env, step, { files, artifacts }, runStart)
+    const input = { files, artifacts, steps: [...done] }
+    if (hooks !== UNTRACKED) followLive(env, step, input)
+    const { out, result, left } = await runStep(env, step, input, runStart)
     const kept = out.withoutFiles(['result.json', 'log.txt'])
     const log = `${folder}-${step.process_id}-stdout.log`
     if (left) {
       made = made.withDirectory('.', kept)
       logs = logs.withFile(log, out.file('log.txt'))
     }
+    const inputs = readBy(step, artifacts)
+    if (result.status === 'FINISHED')
+      done.push({ process_id: step.process_id, inputs, outputs: result.artifacts })
     artifacts = { ...artifacts, ...result.artifacts }
     const ended = report(step, result, since, left ? `${folder}/logs/${log}` : null)
     reports.push(ended)

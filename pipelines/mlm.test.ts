@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { mlmToModel, modelToMlm, readModelText } from './mlm.ts'
+import { modelToMlm } from './mlm.ts'
+import { mlmToModel, readModelText } from './mlm-read.ts'
 import { parseModel } from './model.ts'
 
 const models = join(import.meta.dirname, '../models')

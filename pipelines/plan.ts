@@ -9,6 +9,7 @@ import type {
   Source,
 } from '../steps/plan-context.ts'
 import { invalid } from './errors.ts'
+import { modelCard } from './mlm.ts'
 import type { ModelMetadata } from './model.ts'
 import { checkOrder, orderOf } from './order.ts'
 import type { InferenceRequest } from './request.ts'
@@ -62,6 +63,10 @@ export const planRequestOf = (
 ): PlanRequest => ({
   inference_id,
   model: model.display_name,
+  model_card: modelCard({
+    ...model,
+    model_input_data_spec: request.model_input_data_spec ?? model.model_input_data_spec,
+  }),
   inference: model.inference ?? null,
   input_spec: request.model_input_data_spec ?? model.model_input_data_spec,
   layers: request.geoserver_push ?? model.geoserver_push,

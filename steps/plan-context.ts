@@ -98,10 +98,18 @@ export interface PlanOptions {
   readonly gpu?: boolean
 }
 
+/** A model in the words of STAC's MLM extension: properties of an Item, and the asset of its weights. */
+export interface ModelCard {
+  readonly properties: Readonly<Record<string, unknown>>
+  readonly weights: Readonly<Record<string, unknown>>
+}
+
 /** What is the same for all tasks of an inference; the request's own values win over the model's. */
 export interface PlanRequest {
   readonly inference_id: string
   readonly model: string
+  /** null or absent where no model is run */
+  readonly model_card?: ModelCard | null
   /** The model's `inference` block, checked by the step that runs it */
   readonly inference: unknown
   readonly input_spec: readonly InputSpec[]

@@ -27,6 +27,14 @@ export interface StepEnvironment {
 export interface StepInput {
   readonly files: Directory
   readonly artifacts: Artifacts
+  /** The steps before, in order; absent for a step that is called alone. */
+  readonly steps?: readonly StepDone[]
+}
+/** Which files a finished step read and made, by artifact key. */
+export interface StepDone {
+  readonly process_id: string
+  readonly inputs: Artifacts
+  readonly outputs: Artifacts
 }
 
 export interface Step<P extends z.ZodType = z.ZodType> {

@@ -44,6 +44,8 @@ export interface WireStep {
   error?: { code: string; message: string }
   message?: string
   result?: unknown
+  /** Pixels, share and km² of each class, or the spread of a continuous prediction. */
+  statistics?: unknown
   /** Artifact key to file name, of a finished step. */
   artifacts?: Readonly<Record<string, string>>
   [more: string]: unknown

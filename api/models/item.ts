@@ -1,4 +1,5 @@
-import { isItem, mlmToModel, modelToMlm } from '../../pipelines/mlm.ts'
+import { modelToMlm } from '../../pipelines/mlm.ts'
+import { isItem, mlmToModel } from '../../pipelines/mlm-read.ts'
 import { modelMetadata } from '../../pipelines/model.ts'
 import { PlanError } from '../../pipelines/errors.ts'
 import { HttpError, invalidBody } from '../http/errors.ts'

@@ -66,6 +66,7 @@ const kept = ({ status, details, artifacts }: StepReport): Partial<WireStep> => 
   ...(status === 'SKIPPED' ? { message: `skipped: ${String(details.reason)}` } : {}),
   ...(details.note === undefined ? {} : { message: String(details.note) }),
   ...(details.result === undefined ? {} : { result: details.result }),
+  ...(details.statistics === undefined ? {} : { statistics: details.statistics }),
   ...(Object.keys(artifacts).length ? { artifacts } : {}),
 })
 

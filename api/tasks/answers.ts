@@ -1,6 +1,32 @@
 import { z } from 'zod'
 import { named } from '../http/answers.ts'
 
+/** How much of each class the prediction has, or the spread of a continuous one. */
+const statistics = z.union([
+  z.array(
+    z.object({
+      value: z.int(),
+      label: z.string(),
+      pixels: z.int(),
+      share: z.number().meta({ description: 'Of the pixels with data, 0 to 1' }),
+      area_km2: z.number().nullable().meta({ description: 'null where the raster has no CRS' }),
+    }),
+  ),
+  z.object({
+    valid_pixels: z.int(),
+    minimum: z.number().optional(),
+    maximum: z.number().optional(),
+    mean: z.number().optional(),
+    stddev: z.number().optional(),
+  }),
+])
+
+/** What the step that made them left; null where no step did. */
+export const statisticsOf = (
+  steps: readonly { readonly statistics?: unknown }[],
+): z.output<typeof statistics> | null =>
+  statistics.safeParse(steps.find((step) => step.statistics)?.statistics).data ?? null
+
 /** Answers of `/v2/tasks`, with the keys in the order that they are sent in. */
 export const taskOutput = named(
   'TaskOutput',
@@ -9,6 +35,7 @@ export const taskOutput = named(
     output_url: z.string().meta({ description: 'archive.zip: 84 h, Range, no header' }),
     url: z.string(),
     assets: z.record(z.string(), z.object({ title: z.string(), href: z.string() })),
+    statistics: statistics.nullable(),
   }),
 )
 export const taskLog = named(
@@ -34,6 +61,7 @@ export const anOutput = {
       href: `https://host.example.org/v2/files/${task_id}/scene_pred.tif?expires=1&signature=a`,
     },
   },
+  statistics: [{ value: 1, label: 'Water', pixels: 2400, share: 0.24, area_km2: 0.24 }],
 }
 export const aLog = {
   task_id,

@@ -8,7 +8,7 @@ import { told } from '../http/answers.ts'
 import { fail, type Router, wholeText } from '../http/routing.ts'
 import type { TaskRow } from '../runs/record.ts'
 import { LIFETIME, type Store } from '../storage/store.ts'
-import { aLog, anOutput, taskLog, taskOutput } from './answers.ts'
+import { aLog, anOutput, taskLog, taskOutput, statisticsOf } from './answers.ts'
 import { logIsSigned, type LogReader, signLog, tail } from './log.ts'
 
 const tag = 'Tasks'
@@ -65,7 +65,7 @@ export const taskRoutes = (
         params,
         responses: {
           200: told(
-            'The URL, twice, and one of each file by its artifact key',
+            'The URL, twice, one of each file by its artifact key, and the statistics',
             taskOutput,
             anOutput,
           ),
@@ -83,7 +83,10 @@ export const taskRoutes = (
           return fail(404, { msg: 'Task has no output: no step of it makes an archive.' })
         const url = await store.signGet(key, LIFETIME.output)
         const assets = await assetsOf(task)
-        return reply.json(200, { task_id: task.task_id, output_url: url, url, assets })
+        return reply.json(200, {
+          ...{ task_id: task.task_id, output_url: url, url, assets },
+          statistics: statisticsOf(task.pipeline_steps),
+        })
       },
     )
 

@@ -6,6 +6,7 @@ import { maskFromUrl, readPostProcessing, regularization } from '../post-process
 
 const byte = z.number().int().min(0).max(255)
 const index = z.number().int().min(0)
+const words = z.record(z.string(), z.unknown())
 
 const styled = z.object({
   segmentation: z.array(
@@ -53,7 +54,7 @@ const plan = (context: PlanContext) => {
     regularization,
     ...(polygons === undefined ? {} : { polygons }),
     classes: classesOf(context),
-    model: { name: context.model },
+    model: { name: context.model, card: context.model_card ?? null },
   }
 }
 
@@ -113,6 +114,15 @@ export const contract = defineContract({
         }),
       )
       .default({}),
-    model: z.strictObject({ name: z.string(), digest: z.string().optional() }).optional(),
+    model: z
+      .strictObject({
+        name: z.string(),
+        card: z
+          .strictObject({ properties: words, weights: words })
+          .nullable()
+          .default(null)
+          .describe("The model in STAC MLM's words, for the Item"),
+      })
+      .optional(),
   }),
 })

@@ -9,5 +9,9 @@ import { contract } from './contract.ts'
 export const postprocessGeneric = defineStep({
   contract,
   out: (env, input, parameters) =>
-    runPython(env, contract.name, image(env, 'raster'), input, parameters),
+    runPython(env, contract.name, image(env, 'raster'), input, {
+      ...parameters,
+      // For the digests of the Item; pure, so that equal tasks stay equal work.
+      steps: input.steps ?? [],
+    }),
 })

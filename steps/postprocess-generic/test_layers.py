@@ -2,6 +2,7 @@
 
 import csv
 import glob
+import hashlib
 import json
 import os
 import subprocess
@@ -150,14 +151,59 @@ def validate(document: dict, folder) -> list[dict]:
     return validator.message
 
 
+CARD = {
+    "properties": {
+        "bands": [{"name": "B02"}], "mlm:name": "water", "mlm:architecture": "unknown", "mlm:framework": "ONNX", "mlm:tasks": ["semantic-segmentation"],
+        "mlm:input": [{
+            "name": "image", "bands": ["B02"], "pre_processing_function": None,
+            "input": {"shape": [-1, 1, 64, 64], "data_type": "float32", "dim_order": ["batch", "bands", "height", "width"]},
+        }],
+        "mlm:output": [{
+            "name": "prediction", "tasks": ["semantic-segmentation"], "post_processing_function": None,
+            "result": {"shape": [-1, 64, 64], "data_type": "int16", "dim_order": ["batch", "height", "width"]},
+        }],
+    },
+    "weights": {
+        "href": "https://host.example.org/m.onnx", "title": "Weights", "type": "application/octet-stream; framework=onnx",
+        "roles": ["mlm:model", "mlm:weights"], "mlm:artifact_type": "onnx", "file:checksum": "1220" + "a" * 64, "bands": [{"name": "B02"}],
+    },
+}  # fmt: skip
+
+
 def test_the_item_is_valid_by_stac_validator(room, tmp_path):
-    with open(clouded(room).path("item"), encoding="utf-8") as file:
+    names = {"original_input_image": f"{DATED}.tif"}
+    steps = [
+        {"process_id": "url-connector", "inputs": {}, "outputs": names},
+        {"process_id": "onnx-inference", "inputs": names, "outputs": {"model_output_image": f"{DATED}_imputed_pred.tif"}},
+    ]
+    with open(clouded(room, model={"name": "water", "card": CARD}, steps=steps).path("item"), encoding="utf-8") as file:
         item = json.load(file)
     said = validate(item, tmp_path)
     assert said[0]["valid_stac"], said
-    assert len(said[0]["schema"]) == 1 + len(item["stac_extensions"]) >= 6
+    assert len(said[0]["schema"]) == 1 + len(item["stac_extensions"]) == 7
+    assert item["properties"]["mlm:name"] == "water" and item["assets"]["model"]["roles"] == ["mlm:model", "mlm:weights"]
+    assert item["properties"]["processing:software"]["water"] == f"sha256:{'a' * 64}"
+    made = item["properties"]["geodag:steps"]
+    scene = {"href": f"./{DATED}.tif", **{key: item["assets"]["scene"][key] for key in ("file:size", "file:checksum")}}
+    assert made[0]["outputs"]["original_input_image"] == made[1]["inputs"]["original_input_image"] == scene
+    assert made[1]["outputs"]["model_output_image"]["file:checksum"] == item["assets"]["prediction"]["file:checksum"]
+    with open(room.inputs / f"{DATED}.tif", "rb") as file:
+        assert scene["file:checksum"] == f"1220{hashlib.sha256(file.read()).hexdigest()}"
     item["assets"]["prediction"]["classification:classes"][0]["value"] = "no number"
     assert not validate(item, tmp_path)[0]["valid_stac"]
+
+
+@pytest.mark.skipif("GEODAG_MODEL_ITEMS" not in os.environ, reason="test/system/programs.test.ts writes the Items of the shipped models")
+def test_the_items_of_models_are_valid_by_stac_validator(tmp_path):
+    items = glob.glob(os.path.join(os.environ["GEODAG_MODEL_ITEMS"], "*.json"))
+    assert len(items) >= 3
+    for path in items:
+        with open(path, encoding="utf-8") as file:
+            item = json.load(file)
+        said = validate(item, tmp_path)
+        assert said[0]["valid_stac"] and len(said[0]["schema"]) == 4, (path, said)
+        del item["properties"]["mlm:tasks"]
+        assert not validate(item, tmp_path)[0]["valid_stac"]
 
 
 def test_what_a_script_left_is_in_the_assets_and_in_the_archive(room):

@@ -1,6 +1,13 @@
 import { dag, ReturnType } from '@dagger.io/dagger'
+import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { modelToMlm } from '../../pipelines/mlm.ts'
+import { parseModel } from '../../pipelines/model.ts'
 import { assets, root, session } from '../support/engine.ts'
+
+const shipped = readdirSync(`${root}/models`).filter((name) => name.endsWith('.yaml'))
+const itemOf = (name: string) =>
+  modelToMlm(parseModel(readFileSync(`${root}/models/${name}`, 'utf8'), name))
 
 test('the raster programs keep what their own tests say, in the image that they run in', () =>
   session(async () => {
@@ -8,6 +15,10 @@ test('the raster programs keep what their own tests say, in the image that they 
       include: ['steps/**/*.py', 'containers/raster', 'models/tiny-water', 'test/stac'],
       exclude: ['**/__pycache__', '**/.pytest_cache'],
     })
+    const items = shipped.reduce(
+      (folder, name) => folder.withNewFile(`${name}.json`, JSON.stringify(itemOf(name))),
+      dag.directory(),
+    )
     const ran = assets()
       .directory('containers/raster')
       .dockerBuild()
@@ -24,6 +35,8 @@ test('the raster programs keep what their own tests say, in the image that they 
         'rio-cogeo==7.0.4',
       ])
       .withMountedDirectory('/geodag', tests)
+      .withMountedDirectory('/items', items)
+      .withEnvVariable('GEODAG_MODEL_ITEMS', '/items')
       .withWorkdir('/geodag')
       .withExec(
         [

@@ -1,5 +1,6 @@
 """What a STAC Item says of one file: its kind, its grid, its bands and its digest."""
 
+import functools
 import hashlib
 import math
 import os
@@ -25,6 +26,7 @@ def grid(raster) -> dict:
     return {**said, "proj:shape": [raster.height, raster.width], "proj:transform": list(raster.transform)[:6]}
 
 
+@functools.cache
 def digest(path: str) -> dict:
     """The file extension's words: size in bytes, and SHA-256 as a multihash (0x12, 0x20, digest)."""
     with open(path, "rb") as file:

@@ -14,6 +14,7 @@ EXTENSIONS = [
     f"https://stac-extensions.github.io/{name}/schema.json"
     for name in ("projection/v2.0.0", "raster/v2.0.0", "classification/v1.1.0", "processing/v1.2.0", "file/v2.1.0")
 ]
+MLM = "https://stac-extensions.github.io/mlm/v1.5.1/schema.json"
 # Artifact key to (asset key, roles, title); what a task did not make is left out.
 ASSETS = {
     "model_output_image": ("prediction", ["data"], "Prediction"),
@@ -66,6 +67,10 @@ def item_of(stem: str, prediction, files: dict[str, str], statistics, legend, pa
     }
     if geometry is None:
         del item["bbox"]
+    if card := (parameters.get("model") or {}).get("card"):
+        item["stac_extensions"] = [*EXTENSIONS, MLM]
+        item["properties"] |= card["properties"]
+        item["assets"]["model"] = card["weights"]
     common = item["properties"]
     for key, path in files.items():
         said = ASSETS.get(key) or _of_script(key)
@@ -76,7 +81,28 @@ def item_of(stem: str, prediction, files: dict[str, str], statistics, legend, pa
         if name in CLASSED and statistics.classes:
             item["assets"][name]["classification:classes"] = _classes(statistics, legend, name == "classes")
     item["assets"] = dict(sorted(item["assets"].items()))
+    item["properties"]["geodag:steps"] = _steps(parameters.get("steps") or [], files)
     return item
+
+
+def _steps(steps: list[dict], files: dict[str, str]) -> list[dict]:
+    """What each step before read and made, with digests; a file that a later step wrote anew has none of the earlier one."""
+    paths = {os.path.basename(path): path for path in files.values()}
+    maker = {name: n for n, step in enumerate(steps) for name in step["outputs"].values()}
+
+    def said(names: dict[str, str], is_last) -> dict:
+        return {
+            key: {"href": f"./{name}", **(digest(paths[name]) if name in paths and is_last(name) else {})} for key, name in sorted(names.items())
+        }
+
+    return [
+        {
+            "process_id": step["process_id"],
+            "inputs": said(step["inputs"], lambda name, n=n: maker.get(name, -1) < n),
+            "outputs": said(step["outputs"], lambda name, n=n: maker[name] == n),
+        }
+        for n, step in enumerate(steps)
+    ]
 
 
 def _of_script(key: str) -> tuple[str, list[str], str] | None:
@@ -89,8 +115,9 @@ def _processing(parameters: dict) -> dict:
     model = parameters.get("model")
     said = f"{model['name']} over the scene, then masks and polygons" if model else "masks and polygons over a prediction"
     words = {"processing:lineage": said, "processing:software": {"geodag": "postprocess-generic"}}
-    if model and model.get("digest"):
-        words["processing:software"][model["name"]] = model["digest"]
+    checksum = ((model or {}).get("card") or {}).get("weights", {}).get("file:checksum")
+    if checksum:
+        words["processing:software"][model["name"]] = f"sha256:{checksum[4:]}"
     return words
 
 
