@@ -80,10 +80,13 @@ for name, x, dn in (("A", 500000, 1000), ("B", 504000, 2000), ("C", 500000, 3000
                            count=1, dtype="uint8" if key == "scl" else "uint16", nodata=0,
                            crs=CRS.from_epsg(32631), transform=from_origin(x, 5000000, step, step)) as made:
             value = 4 if key == "scl" else dn
-            made.write(np.full((1, size, size), value, made.dtypes[0]))
+            pixels = np.full((1, size, size), value, made.dtypes[0])
+            if (name, key) == ("A", "scl"):  # a cloud over 600 m by 400 m, from 501000, 4999000
+                pixels[:, 50:70, 50:80] = 9
+            made.write(pixels)
 `
 
-/** COGs of the scenes A, B and C of stac-items.ts, six bands and SCL, in a folder of this machine. */
+/** COGs of the scenes A, B and C of stac-items.ts, six bands at 10 m and SCL at 20 m, in a folder of this machine. */
 export const makeScenes = async (): Promise<string> => {
   const folder = mkdtempSync(join(tmpdir(), 'geodag-cogs-'))
   await session(async () => void (await make(SCENES).export(folder)))

@@ -4,11 +4,12 @@ import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { dag } from '@dagger.io/dagger'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { projection } from '../../pipelines/area/crs.ts'
 import { type Client, type Process, type Service, startService } from '../support/api.ts'
 import { hostAddress, makeScenes, type RangeServer, serveRanges } from '../support/cogs.ts'
-import { root } from '../support/engine.ts'
+import { assets, root, session } from '../support/engine.ts'
 import { startStac, type TestStac } from '../support/stac.ts'
 import { stacItem } from '../support/stac-items.ts'
 
@@ -85,15 +86,18 @@ const asked = (more: object = {}) => ({
   maxcc: 100,
   ...more,
 })
-const digests = async (id: string, task: string): Promise<Record<string, string>> => {
+const filesOf = async (id: string, task: string): Promise<Record<string, Buffer>> => {
   const { assets } = (await client.get(`/v2/tasks/${id}-${task}/output`)).body
-  const found: Record<string, string> = {}
-  for (const { title, href } of Object.values<{ title: string; href: string }>(assets)) {
-    const bytes = Buffer.from(await (await fetch(href)).arrayBuffer())
-    found[title] = createHash('sha256').update(bytes).digest('hex')
-  }
+  const found: Record<string, Buffer> = {}
+  for (const { title, href } of Object.values<{ title: string; href: string }>(assets))
+    found[title] = Buffer.from(await (await fetch(href)).arrayBuffer())
   return found
 }
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
+const digests = async (id: string, task: string): Promise<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(await filesOf(id, task)).map(([title, bytes]) => [title, sha256(bytes)]),
+  )
 
 test('a place and a range of days: a task a day, run to its layers, only bytes that it needs', async () => {
   const { body, status } = await client.post('/v2/inference', asked())
@@ -151,10 +155,63 @@ test('the command line plans and runs the same place to the same bytes', async (
   const ours = await digests(body.id, 'task_0')
   expect(Object.keys(ours).length).toBeGreaterThan(5)
   for (const [title, digest] of Object.entries(ours)) {
-    const theirs = readFileSync(join(out, 'task_0', title))
-    expect(createHash('sha256').update(theirs).digest('hex'), title).toBe(digest)
+    expect(sha256(readFileSync(join(out, 'task_0', title))), title).toBe(digest)
   }
   expect(readdirSync(out)).toContain('preview.png')
+})
+
+const MASKED = `
+import json, rasterio
+def at(name):
+    with rasterio.open('/files/S2L2A_2024-06-10' + name) as raster:
+        return raster.read(1), raster.transform, raster.count, raster.read_masks(1) > 0
+found, place, _, _ = at('_pred_masked.tif')
+want, _, _, valid = at('_imputed_pred.tif')
+row, column = (place.f - 4999000) / 10, (501000 - place.c) / 10
+assert row == int(row) and column == int(column) and (place.a, place.e) == (10, -10), place
+want = want.astype(int)
+want[int(row):int(row) + 40, int(column):int(column) + 60] = 999
+want[~valid] = -9999
+print(json.dumps({'wrong': int((found != want).sum()), 'cloud': int((found == 999).sum()),
+ 'scene': at('.tif')[2], 'input': at('_imputed.tif')[2]}))
+`
+
+test("a cloud mask by place reads the collection's class band beside the model's own: exact pixels, the same model input", async () => {
+  const { body: plain } = await client.post('/v2/inference', asked({ maxcc: 40 }))
+  const post_processing = { cloud_masking: 'True', snow_ice_masking: true }
+  const { body } = await client.post('/v2/inference', asked({ maxcc: 40, post_processing }))
+  const { inference } = await client.ended(body.id)
+  expect([inference.status, inference.inference_output?.errors ?? []]).toEqual(['COMPLETED', []])
+  await client.ended(plain.id)
+  const files = await filesOf(body.id, 'task_0')
+  const input = 'S2L2A_2024-06-10_imputed.tif'
+  expect(sha256(files[input]!)).toBe((await digests(plain.id, 'task_0'))[input])
+  const folder = mkdtempSync(join(tmpdir(), 'geodag-masked-'))
+  for (const [title, bytes] of Object.entries(files)) writeFileSync(join(folder, title), bytes)
+  const said = await session(() =>
+    assets()
+      .directory('containers/raster')
+      .dockerBuild()
+      .withMountedDirectory('/files', dag.host().directory(folder))
+      .withExec(['python3', '-c', MASKED])
+      .stdout(),
+  )
+  expect(JSON.parse(said)).toEqual({ wrong: 0, cloud: 40 * 60, scene: 7, input: 6 })
+
+  const { body: output } = await client.get(`/v2/tasks/${body.id}-task_0/output`)
+  expect(output.statistics).toContainEqual(
+    expect.objectContaining({ value: 999, label: 'Cloud or shadow', pixels: 2400, area_km2: 0.24 }),
+  )
+  const { tasks } = (await client.get(`/v2/inference/${body.id}/tasks`)).body
+  const steps = tasks.flatMap((task: { pipeline_steps: object[] }) => task.pipeline_steps)
+  const processed = steps.find((step: any) => step.process_id === 'postprocess-generic')
+  expect(processed.statistics).toEqual(output.statistics)
+  expect(output.assets.statistics.title).toBe('stats.csv')
+  const [names, ...rows] = files['stats.csv']!.toString().trim().split('\n')
+  expect(names).toBe('value,label,pixels,share,area_km2')
+  expect(rows).toEqual(
+    output.statistics.map((row: Record<string, unknown>) => Object.values(row).join()),
+  )
 })
 
 test('a dry run is the plan: tasks, items, bytes, cost; nothing is written', async () => {
