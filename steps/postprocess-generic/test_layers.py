@@ -100,7 +100,7 @@ def test_the_classes_have_colours_and_names_that_gdal_shows(room):
         assert (tags["CLASS_0"], tags["CLASS_1"], tags["CLASS_2"], tags["CLASS_253"]) == ("Land", "Water & ice", "Never seen", "Cloud or shadow")
     shown = gdalinfo(ran.path("model_output_classes"))
     assert "ColorInterp=Palette" in shown and "LAYOUT=COG" in shown
-    for line in ("      0: Land", "      1: Water & ice", "      2: Never seen", "    253: Cloud or shadow", "    1: 0,0,255,255", "    253: 255,255,255,255"):
+    for line in ("      0: Land", "      1: Water & ice", "      2: Never seen", "    253: Cloud or shadow", "    1: 0,0,255,255", "  253: 255,255,255,255"):
         assert line in shown.splitlines()
     names = open(ran.path("model_output_classes_names"), encoding="utf-8").read()
     assert "<Category>Land</Category><Category>Water &amp; ice</Category><Category>Never seen</Category>" in names
