@@ -55,6 +55,8 @@ const environment = z.object({
   QUOTA_UPLOAD_GIB: z.coerce.number().positive().default(50),
   /** Days after which an upload is removed; its URLs end after 8 hours */
   UPLOAD_DAYS: count(2),
+  /** Days after which events, logs of ended tasks, and deleted rows with their objects are removed */
+  RETENTION_DAYS: count(30),
   /** Scenes that one inference may name by URL */
   MAX_SCENES: count(10_000).pipe(z.number().max(50_000)),
   /** Tasks of one inference: scenes by URL, or tiles and days of its places */

@@ -1,6 +1,8 @@
 import type { Config } from './config.ts'
 import type { Db } from './database/database.ts'
 import { recountOpen } from './inference/counts.ts'
+import { removeOld } from './retention.ts'
+import { forgetCounts } from './auth/shared-limit.ts'
 import { expireUploads } from './quota/uploads.ts'
 import type { Store } from './storage/store.ts'
 
@@ -12,6 +14,10 @@ const tidy = async (db: Db, store: Store, config: Config): Promise<void> => {
     console.log(`geodag: uploads of ${day} are over and were removed`)
   for (const id of await recountOpen(db, config.DEFAULT_SYSTEM_USER))
     console.error(`geodag: the counts of inference ${id} were wrong and were put right`)
+  await forgetCounts(db, config.RATELIMIT_WINDOW)
+  const removed = Object.entries(await removeOld(db, store, config.RETENTION_DAYS))
+  const words = removed.map(([what, count]) => `${count} ${what}`).join(', ')
+  if (words) console.log(`geodag: removed after ${config.RETENTION_DAYS} days: ${words}`)
 }
 
 /** Starts it; at once, then every ten minutes. @returns what ends it */

@@ -3,7 +3,8 @@ import type { Db } from '../database/database.ts'
 import type { Ctx, Identity } from '../http/context.ts'
 import { HttpError } from '../http/errors.ts'
 import { addressOf, authorizer } from './authorizer.ts'
-import { exceeded, limitHeaders, RateLimiter } from './rate-limit.ts'
+import { exceeded, limitHeaders } from './rate-limit.ts'
+import { SharedLimiter } from './shared-limit.ts'
 
 /**
  * Says who asks, and counts the request against a limit: by who asks, verb and route pattern, so that
@@ -14,10 +15,10 @@ import { exceeded, limitHeaders, RateLimiter } from './rate-limit.ts'
  */
 export const gate = (config: Config, db: Db) => {
   const authorize = authorizer(config, db)
-  const limiter = new RateLimiter(config.RATELIMIT_WINDOW)
-  const count = (c: Ctx, key: string, limit: number): void => {
+  const limiter = new SharedLimiter(db, config.RATELIMIT_WINDOW)
+  const count = async (c: Ctx, key: string, limit: number): Promise<void> => {
     if (!config.RATELIMIT_ENABLED) return
-    const counted = limiter.count(key, limit)
+    const counted = await limiter.count(key, limit)
     for (const [name, value] of Object.entries(limitHeaders(counted))) c.header(name, value)
     if (!counted.over) return
     c.header('Retry-After', String(counted.reset))
@@ -29,17 +30,17 @@ export const gate = (config: Config, db: Db) => {
   }
   return async (c: Ctx, route: { readonly open?: boolean }): Promise<Identity> => {
     if (route.open) {
-      count(c, `ip ${addressOf(c)} ${routeOf(c)}`, config.RATELIMIT_LIMIT)
+      await count(c, `ip ${addressOf(c)} ${routeOf(c)}`, config.RATELIMIT_LIMIT)
       return { email: '', by: 'off' }
     }
     let identity: Identity
     try {
       identity = await authorize(c)
     } catch (error) {
-      if (error instanceof HttpError) count(c, `login ${addressOf(c)}`, config.LOGIN_FAILURES)
+      if (error instanceof HttpError) await count(c, `login ${addressOf(c)}`, config.LOGIN_FAILURES)
       throw error
     }
-    count(c, `${identity.by} ${identity.email} ${routeOf(c)}`, config.RATELIMIT_LIMIT)
+    await count(c, `${identity.by} ${identity.email} ${routeOf(c)}`, config.RATELIMIT_LIMIT)
     return identity
   }
 }

@@ -7,6 +7,9 @@ export interface Limit {
   readonly reset: number
 }
 
+/** A limit, and whether the request is beyond it. */
+export type Counted = Limit & { readonly over: boolean }
+
 /** Sliding window per key, in this process. @see docs/wire.md#conventions */
 export class RateLimiter {
   private readonly hits = new Map<string, number[]>()
@@ -18,7 +21,7 @@ export class RateLimiter {
   }
 
   /** Counts one request. */
-  count(key: string, limit: number, now = Date.now()): Limit & { readonly over: boolean } {
+  count(key: string, limit: number, now = Date.now()): Counted {
     this.sweep(now)
     const recent = (this.hits.get(key) ?? []).filter((time) => time > now - this.windowMs)
     const over = recent.length >= limit

@@ -9,6 +9,7 @@ import { parseJson } from '../http/json.ts'
 import type { Ctx } from '../http/context.ts'
 import { envelope, fail, KEY_USED, paging, type Router, uuidParams } from '../http/routing.ts'
 import { checkStored } from '../quota/runs.ts'
+import { PROCESSORS } from '../storage/keys.ts'
 import { LIFETIME, type Store } from '../storage/store.ts'
 import { stamps } from '../http/time.ts'
 import { aProcessor, processor, processors } from './answers.ts'
@@ -27,7 +28,7 @@ const metadata = z.object({
 type Row = Selectable<Database['inf_generic_processor']>
 
 /** The object's key in the store; `processor_file_path` is what clients see. */
-export const processorKey = (file: string): string => `generic-processor/${file}`
+export const processorKey = (file: string): string => `${PROCESSORS}/${file}`
 
 const answer = (row: Row, url: string | null) => ({
   name: row.name,
