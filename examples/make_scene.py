@@ -1,7 +1,7 @@
 """Makes the demo's scene: 13 bands like Sentinel-2 L1C, uint16 reflectance x 1e4, EPSG:32630, 10 m.
 
-``python3 make_scene.py OUT.tif [--seed 7] [--size 768]``: the same seed gives the same pixels. Land
-cover with plausible spectra (vegetation, soil, town), a lake and a river, clouds and their shadows.
+``python3 make_scene.py OUT.tif [--seed 7] [--size 768] [--bands B02,B03,B04]``: the same seed gives
+the same pixels; without bands all 13. Land cover with plausible spectra (vegetation, soil, town), a lake and a river, clouds and their shadows.
 """
 
 import argparse
@@ -42,6 +42,11 @@ def soft(field: numpy.ndarray, edge: float) -> numpy.ndarray:
 
 def scene(seed: int, size: int) -> numpy.ndarray:
     """[band, row, column] uint16."""
+    return scene_and_clouds(seed, size)[0]
+
+
+def scene_and_clouds(seed: int, size: int) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """The scene, and the truth of its clouds: opacity 0 to 1 [row, column], known from the making."""
     rng = numpy.random.default_rng(seed)
     y, x = numpy.mgrid[0:size, 0:size].astype("float32") / size
     relief = noise(rng, size, 1.8)
@@ -58,9 +63,10 @@ def scene(seed: int, size: int) -> numpy.ndarray:
     deck *= numpy.where(lake > -0.02, 0.4, 1)
     shadow = numpy.roll(soft(deck, 0.5), (size // 28, -size // 24), (0, 1))
     image *= 1 - 0.55 * shadow[None]
-    image = blend(image, "cloud", soft(deck, 0.5))
+    clouds = soft(deck, 0.5)
+    image = blend(image, "cloud", clouds)
     image *= 1 + 0.012 * rng.standard_normal(image.shape, dtype="float32")
-    return numpy.clip(numpy.rint(image), 1, 12000).astype("uint16")
+    return numpy.clip(numpy.rint(image), 1, 12000).astype("uint16"), clouds
 
 
 if __name__ == "__main__":
@@ -68,11 +74,13 @@ if __name__ == "__main__":
     parser.add_argument("out")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--size", type=int, default=768)
+    parser.add_argument("--bands", default=",".join(BANDS), help="names by commas, in the file's order")
     given = parser.parse_args()
-    made = scene(given.seed, given.size)
+    names = given.bands.split(",")
+    made = scene(given.seed, given.size)[[BANDS.index(name) for name in names]]
     with rasterio.open(
-        given.out, "w", driver="GTiff", count=13, height=given.size, width=given.size, dtype="uint16", nodata=0,
+        given.out, "w", driver="GTiff", count=len(names), height=given.size, width=given.size, dtype="uint16", nodata=0,
         crs="EPSG:32630", transform=from_origin(600000, 4300000, 10, 10), tiled=True, compress="deflate",
     ) as target:
         target.write(made)
-        target.descriptions = BANDS
+        target.descriptions = names

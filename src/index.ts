@@ -215,13 +215,15 @@ export class Geodag {
     return modelText(dag, this.assets, { model: name, modelFile }, as)
   }
 
-  /** Make the demo's synthetic 13-band scene: a lake, a river, clouds; EPSG:32630, 10 m. */
+  /** Make the demo's synthetic scene, bands of Sentinel-2 L1C: a lake, a river, clouds; EPSG:32630, 10 m. */
   @func()
   demoScene(
     /** Same seed, same bytes */
     seed: number = 7,
     /** Side in pixels */
     size: number = 768,
+    /** Bands by name, by commas, in the file's order; all 13 when left out */
+    bands: string = '',
   ): File {
     return this.assets
       .directory('containers/raster')
@@ -235,6 +237,7 @@ export class Geodag {
         String(seed),
         '--size',
         String(size),
+        ...(bands ? ['--bands', bands] : []),
       ])
       .file('/scene.tif')
   }

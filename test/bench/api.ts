@@ -1,5 +1,6 @@
 import { underAttack } from './worst.ts'
-import { type Client, sleep, sleepers, slow, SPAIN, startService, water } from '../support/api.ts'
+import { type Client, sleep, sleepers, slow, startService, water } from '../support/api.ts'
+import { LAKE } from '../support/scenes.ts'
 
 const percentile = (sorted: number[], p: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * p) / 100))]!
@@ -74,7 +75,7 @@ const service = await startService()
 try {
   const both = await service.launch('start')
   const client = await service.client(both.url, 'bench@example.org')
-  const scene = await client.share(SPAIN, 'bench.tif')
+  const scene = await client.share(LAKE, 'bench.tif')
   await firstStep(client, scene) // the images are built
   const times = []
   for (let n = 0; n < 5; n++) times.push(await firstStep(client, scene))

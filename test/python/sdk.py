@@ -48,7 +48,7 @@ uploaded = client.upload_file(scene)
 check("upload_file", "download_url" in json.dumps(uploaded), uploaded)
 url = uploaded["download_url"] if isinstance(uploaded, dict) else uploaded
 inference = client.submit_inference({
-    "model_display_name": "tiny-water", "location": "Spain", "description": "by the SDK",
+    "model_display_name": "tiny-water", "location": "Lake", "description": "by the SDK",
     "spatial_domain": {"bbox": [], "polygons": [], "tiles": [], "urls": [url]},
     "temporal_domain": ["2019-09-18"],
 })
@@ -76,7 +76,7 @@ check("list_datasource_collections", "sentinel-2-l2a" in names["results"], names
 advice = client.check_data_availability("sentinelhub", {"collections": ["s2_l2a"], "dates": ["2024-01-01"], "bbox": [[1, 1, 1.1, 1.1]]})
 check("check_data_availability", "credentials" in json.dumps(advice), advice)
 tried = client.try_out_tune("geotune-tiny-water", {
-    "location": "Spain", "description": "try", "spatial_domain": {"bbox": [], "polygons": [], "tiles": [], "urls": [url]},
+    "location": "Lake", "description": "try", "spatial_domain": {"bbox": [], "polygons": [], "tiles": [], "urls": [url]},
     "temporal_domain": ["2019-09-18"],
 })
 check("try_out_tune", tried.get("status") == "PENDING", tried)

@@ -151,14 +151,12 @@ export const sleepers = (mark: string): string[] =>
 /** The least that the upload accepts as a processor. */
 export const SCRIPT = 'if __name__ == "__main__":\n    print(1)\n'
 
-export const SPAIN = join(root, '../shared/data/Spain_7370579_S2Hand.tif')
-
 /** A request that runs tiny-water on a shared scene. */
 export const water = (url: string, more: object = {}) => ({
   model_display_name: 'tiny-water',
   spatial_domain: { urls: [url] },
   temporal_domain: ['2019-09-18'],
-  location: 'Spain',
+  location: 'Lake',
   ...more,
 })
 

@@ -77,12 +77,15 @@ export const geotiff = (
 const LAND = [1150, 900, 850, 620, 1100, 2500, 3100, 3200, 3400, 1100, 15, 1700, 850]
 const WATER = [1200, 950, 780, 480, 420, 330, 320, 290, 260, 120, 12, 120, 80]
 
+/** Whether the lake of `lakeScene` covers a pixel. */
+export const isWet = (size: number, row: number, column: number): boolean =>
+  Math.hypot(row - size / 2, column - size / 2) < size / 4
+
 /** A seeded scene of 13 bands: land, and a round lake in the middle. */
 export const lakeScene = (seed: number, size = 96): Buffer => {
   const random = seeded(seed)
   return geotiff(size, 13, (band, row, column) => {
-    const wet = Math.hypot(row - size / 2, column - size / 2) < size / 4
-    const mean = (wet ? WATER : LAND)[band]!
+    const mean = (isWet(size, row, column) ? WATER : LAND)[band]!
     return Math.max(1, Math.round(mean * (0.95 + 0.1 * random())))
   })
 }

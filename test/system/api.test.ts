@@ -8,11 +8,11 @@ import {
   type Process,
   SCRIPT,
   type Service,
-  SPAIN,
   startService,
   water,
 } from '../support/api.ts'
 import { freshDatabase, startS3 } from '../support/services.ts'
+import { LAKE } from '../support/scenes.ts'
 
 let service: Service
 let s3: Awaited<ReturnType<typeof startS3>>
@@ -300,7 +300,7 @@ test('processors: folders in the name are cut off, too large is 413, both field 
 })
 
 test('the file share on a real S3: PUT of any type, Range, not without its signature', async () => {
-  const url = await anna.share(SPAIN, 'spain.tif')
+  const url = await anna.share(LAKE, 'lake.tif')
   expect(url.startsWith(s3.settings.S3_ENDPOINT)).toBe(true)
   const part = await fetch(url, { headers: { Range: 'bytes=0-3' } })
   expect([part.status, part.headers.get('content-range')?.startsWith('bytes 0-3/')]).toEqual([

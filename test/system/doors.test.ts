@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, expect, test } from 'vitest'
-import { type Service, SPAIN, startService, water } from '../support/api.ts'
+import { type Service, startService, water } from '../support/api.ts'
 import { root } from '../support/engine.ts'
+import { LAKE } from '../support/scenes.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'geodag-doors-'))
 /** The sample, in another encoding, under a name of a browser's second download, with more files. */
@@ -25,8 +26,8 @@ afterAll(() => service?.close())
 const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
 test('the command line and the REST API make the same files, byte for byte', async () => {
-  const scene = join(folder, 'spain.tif')
-  copyFileSync(SPAIN, scene)
+  const scene = join(folder, 'lake.tif')
+  copyFileSync(LAKE, scene)
   const out = join(folder, 'out')
   writeFileSync(join(folder, NAME), script)
   await promisify(execFile)(
@@ -42,7 +43,7 @@ test('the command line and the REST API make the same files, byte for byte', asy
   const api = await service.launch('start')
   const client = await service.client(api.url, 'doors@example.org')
   const { body: processor } = await client.processor(script, NAME)
-  const url = await client.share(scene, 'spain.tif')
+  const url = await client.share(scene, 'lake.tif')
   const { body } = await client.post(
     '/v2/inference',
     water(url, { generic_processor_id: processor.id }),

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { root } from '../support/engine.ts'
+import { LAKE } from '../support/scenes.ts'
 
-const SPAIN = join(root, '../shared/data/Spain_7370579_S2Hand.tif')
 const folder = mkdtempSync(join(tmpdir(), 'geodag-'))
 const file = (name: string, text: string) => {
   writeFileSync(join(folder, name), text)
@@ -24,7 +24,7 @@ const dagger = async (...args: string[]): Promise<{ ok: boolean; text: string }>
   }
 }
 const WATER = readFileSync(join(root, 'models/tiny-water.yaml'), 'utf8')
-const infer = (...args: string[]) => dagger('call', 'run-inference', '--scene', SPAIN, ...args)
+const infer = (...args: string[]) => dagger('call', 'run-inference', '--scene', LAKE, ...args)
 
 test('every function and every argument of the surface has a help text', async () => {
   const { text } = await dagger('functions')

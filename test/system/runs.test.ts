@@ -10,12 +10,12 @@ import {
   sleep,
   sleepers,
   slow,
-  SPAIN,
   startService,
   water,
 } from '../support/api.ts'
 import { root } from '../support/engine.ts'
 import { startGeoserver } from '../support/geoserver/server.ts'
+import { LAKE } from '../support/scenes.ts'
 
 let service: Service
 let geoserver: Awaited<ReturnType<typeof startGeoserver>>
@@ -33,7 +33,7 @@ beforeAll(async () => {
   })
   api = await service.launch('api')
   client = await service.client(api.url, 'runs@example.org')
-  scene = await client.share(SPAIN, 'spain.tif')
+  scene = await client.share(LAKE, 'lake.tif')
 })
 afterAll(async () => {
   await service.close()
@@ -87,7 +87,7 @@ test('SIGKILL of the runner in each step: another goes on, finished steps are no
   ]
   for (const [n, name] of names.entries()) {
     const victim = await runner()
-    const fresh = await client.share(SPAIN, `spain${String.fromCharCode(97 + n)}.tif`)
+    const fresh = await client.share(LAKE, `lake${String.fromCharCode(97 + n)}.tif`)
     const id = (
       await client.post('/v2/inference', water(fresh, { generic_processor_id: processor.id }))
     ).body.id
@@ -174,7 +174,7 @@ test("a user's own weights: shared, registered by their hash, run after the shar
   expect([made.status, made.body.inference.weights.url]).toEqual([201, url.split('?')[0]])
   // What a day later would do: the share is gone, the model is not.
   rmSync(join(service.settings.DATA_FOLDER, 'objects/temporary-uploads'), { recursive: true })
-  scene = await client.share(SPAIN, 'spain.tif')
+  scene = await client.share(LAKE, 'lake.tif')
   const id = await submit({ model_display_name: 'own-water' })
   const { inference } = await client.ended(id)
   expect([inference.status, inference.inference_output]).toEqual(['COMPLETED', null])

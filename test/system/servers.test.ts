@@ -7,8 +7,7 @@ import { dag } from '@dagger.io/dagger'
 import { expect, test } from 'vitest'
 import { root, run, scene, session } from '../support/engine.ts'
 import { startGeoserver } from '../support/geoserver/server.ts'
-
-const SPAIN = join(root, '../shared/data/Spain_7370579_S2Hand.tif')
+import { LAKE } from '../support/scenes.ts'
 
 /** A port of this machine as a service of the engine's. */
 const service = (port: number, frontend = port) => dag.host().service([{ backend: port, frontend }])
@@ -17,7 +16,7 @@ test('layers reach a GeoServer, and a second run pushes again though every other
   const stand = await startGeoserver()
   const port = Number(new URL(stand.url).port)
   await session(async () => {
-    const inputs = dag.directory().withFile('s.tif', scene(SPAIN))
+    const inputs = dag.directory().withFile('s.tif', scene(LAKE))
     const go = (password: string) =>
       run(
         'tiny-water',
@@ -61,7 +60,7 @@ test('a scene by URL is fetched once for the same request; redirects and refusal
     if (request.url === '/gone.tif') return response.writeHead(403).end()
     if (request.url === '/flaky.tif' && broken) return response.writeHead(503).end()
     fetched++
-    return response.writeHead(200).end(readFileSync(SPAIN))
+    return response.writeHead(200).end(readFileSync(LAKE))
   })
   await new Promise<void>((listening) => files.listen(0, '127.0.0.1', listening))
   const port = (files.address() as AddressInfo).port
@@ -106,7 +105,7 @@ test("weights by URL: fetched once, checked by their hash, a refusal named as th
   const port = (files.address() as AddressInfo).port
   const sha256 = createHash('sha256').update(onnx).digest('hex')
   await session(async () => {
-    const inputs = dag.directory().withFile('s.tif', scene(SPAIN))
+    const inputs = dag.directory().withFile('s.tif', scene(LAKE))
     const go = async (path: string, hash = sha256) => {
       const weights = { url: `http://weights:${port}${path}`, sha256: hash }
       const { manifest } = await run(
