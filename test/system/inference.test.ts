@@ -136,9 +136,10 @@ print(json.dumps({'crs': d.crs==s.crs, 'transform': d.transform==s.transform, 'p
       "import zipfile\nprint(json.dumps(zipfile.ZipFile('/o/task_0/archive.zip').namelist()))",
     )
     const stem = '2019-09-18_lake'
-    expect(zipped).toEqual(
-      ['', '_imputed', '_imputed_pred', '_rgb'].map((name) => `${stem}${name}.tif`),
-    )
+    const rasters = ['', '_imputed', '_imputed_pred', '_pred_classes', '_rgb']
+    const vectors = ['_pred.geojson', '_pred.gpkg', '_pred_classes.tif.aux.xml']
+    const names = [...rasters.map((name) => `${name}.tif`), ...vectors]
+    expect(zipped.sort()).toEqual([...names.map((name) => stem + name), 'stats.csv'].sort())
     const item = JSON.parse(readFileSync(join(folder, 'task_0/item.json'), 'utf8'))
     expect(item).toMatchObject({
       ...{ type: 'Feature', stac_version: '1.1.0', id: stem },
