@@ -134,3 +134,18 @@ test('the examples of the docs are read by what reads them', () => {
   const [own] = blocks('docs/catalogues.md', 'yaml')
   expect(parseCatalogues(JSON.stringify(parse(own!)))[0]!.connector).toBe('mine')
 })
+
+test('the README is a page, and nothing in the repository points out of it', () => {
+  expect(read('README.md').split('\n').length).toBeLessThanOrEqual(120)
+  const texts = tracked.filter(
+    (name) => !/\.(png|onnx|tif|sum)$/.test(name) && name !== 'test/unit/docs.test.ts',
+  )
+  const own = pages.map((page) => page.split('/').at(-1)!)
+  const foreign = /\b(contract|DESIGN|style|connectors|terratorch|geoserver)\.md\b/
+  const beside = /\.\.\/shared/
+  const found = texts.filter((name) => {
+    const cited = foreign.exec(read(name))?.[0]
+    return (cited && !own.includes(cited)) || (beside.test(read(name)) && name !== '.ci/run')
+  })
+  expect(found).toEqual([])
+})
