@@ -23,6 +23,7 @@ import { notificationRoutes } from './notifications/routes.ts'
 import { webSocketRoute } from './notifications/websocket.ts'
 import { corsFor } from './http/cors.ts'
 import { openapi } from './http/openapi.ts'
+import { pageRoutes } from './page/routes.ts'
 import { processorRoutes } from './processors/routes.ts'
 import type { Ctx, Vars } from './http/context.ts'
 import { matcher, Router, status } from './http/routing.ts'
@@ -103,6 +104,8 @@ export const createApp = (deps: AppDeps) => {
   webSocketRoute(api, upgradeWebSocket, authenticate, all)
   if (store instanceof FolderStore) fileRoutes(api, store, config)
 
+  pageRoutes(api, router, { config, version: VERSION, publicUrl: deps.publicUrl })
+
   let readyAt = 0
   api.get('/health/livez', (c) => c.json({ status: 'UP', version: VERSION }))
   api.get('/health/readyz', async (c) => {
@@ -124,8 +127,6 @@ export const createApp = (deps: AppDeps) => {
   api.get('/openapi.json', (c) =>
     c.json({ ...document, servers: [{ url: c.req.path.replace(/openapi\.json$/, '') }] }),
   )
-  // Not of the URL as it was sent: `//host` would lead away from here.
-  api.get('/', (c) => c.redirect(c.req.path.replace(/\/?$/, '/docs'), 307))
   const scalar = fileURLToPath(
     new URL('../node_modules/@scalar/api-reference/dist/browser/standalone.js', import.meta.url),
   )

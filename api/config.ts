@@ -65,6 +65,15 @@ const environment = z.object({
   GEOSERVER_URL: z.url().optional(),
   GEOSERVER_USERNAME: z.string().default('admin'),
   GEOSERVER_PASSWORD: z.string().optional(),
+  /** Tiles below the page's map, `https://host/{z}/{x}/{y}.png`; without it a coastline is drawn */
+  BASEMAP_URL: z
+    .string()
+    .regex(/^https?:\/\/[^\s;,'"]+$/, 'a URL such as https://tiles.example.org/{z}/{x}/{y}.png')
+    .refine((url) => ['{z}', '{x}', '{y}'].every((part) => url.includes(part)), {
+      message: 'name {z}, {x} and {y} in it',
+    })
+    .optional(),
+  BASEMAP_ATTRIBUTION: z.string().max(500).default(''),
   ALLOW_PRIVATE_HOSTS: flag(false),
   LAND_POLYGONS: z.url({ protocol: /^https?$/ }).optional(),
   PERMANENT_WATER: z.url({ protocol: /^https?$/ }).optional(),

@@ -16,6 +16,11 @@ if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modu
 fi
 PATH="$PWD/node_modules/.bin:$PATH" # Node 24 from the npm package `node`
 
+# Built where it is missing or older than its sources, for whoever serves it.
+case $what in
+  start | api | test | screenshot) bash scripts/web.sh build ;;
+esac
+
 # These need no engine.
 case $what in
   api | create-api-key) exec node api/main.ts "$what" "$@" ;;
@@ -56,6 +61,9 @@ case $what in
     prettier --check .
     say "checking the types"
     tsc --noEmit
+    tsc --noEmit -p web
+    # Where it cannot be had, the page's tests say so and fail.
+    bash scripts/web.sh chromium || say "no Chromium: the tests of the page will fail"
     if [ -z "${DATABASE_URL:-}" ]; then
       say "looking for Docker, for the tests' Postgres and S3 (Debian's is installed where there is none)"
       bash scripts/docker.sh start || say "no Docker: the tests use embedded-postgres"
@@ -70,6 +78,10 @@ case $what in
     exit "$status"
     ;;
   demo) exec node scripts/demo.ts "$@" ;;
+  screenshot)
+    bash scripts/web.sh chromium
+    exec node scripts/screenshot.ts "$@"
+    ;;
   start | runner) exec node api/main.ts "$what" "$@" ;;
   chaos) exec node scripts/chaos.ts "$@" ;;
   bench:api) exec node test/bench/api.ts "$@" ;;

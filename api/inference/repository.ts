@@ -121,6 +121,21 @@ export const inferenceRepository = (db: Db, config: Config) => {
         .$if(filter.tune_id !== undefined, (q) =>
           q.where('inf_inference.fine_tuning_id', '=', filter.tune_id!.toLowerCase()),
         )
+        .$if(!!filter.status, (q) => q.where('inf_inference.status', '=', filter.status!))
+        .$if(!!filter.generic_processor_id, (q) =>
+          q.where('inf_inference.generic_processor_id', '=', filter.generic_processor_id!),
+        )
+        .$if(!!filter.q, (q) => {
+          // Signs of LIKE stand for themselves.
+          const like = `%${filter.q!.replace(/[\\%_]/g, '\\$&')}%`
+          return q.where((at) =>
+            at.or([
+              at('inf_inference.location', 'ilike', like),
+              at('inf_inference.description', 'ilike', like),
+              at('inf_model.display_name', 'ilike', like),
+            ]),
+          )
+        })
         .$if(filter.saved !== undefined, (q) =>
           q.where(
             sql<boolean>`inf_inference.demo->'demo' = ${JSON.stringify(filter.saved)}::jsonb`,
@@ -240,5 +255,9 @@ export interface ListFilter {
   readonly saved?: boolean | undefined
   readonly limit: number
   readonly skip: number
+  status?: string | undefined
+  generic_processor_id?: string | undefined
+  /** Words in its location, description or model's name, in any case */
+  q?: string | undefined
 }
 export type InferenceRepository = ReturnType<typeof inferenceRepository>

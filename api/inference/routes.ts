@@ -152,6 +152,10 @@ export const inferenceRoutes = (
         created_by: z.string().optional(),
         location: z.string().optional(),
         saved: switchText,
+        // Beyond the seed: what the page filters by.
+        status: z.string().max(50).toUpperCase().optional(),
+        generic_processor_id: uuid.optional(),
+        q: z.string().max(200).optional(),
         ...paging,
       }),
       responses: {

@@ -1,0 +1,179 @@
+/** A typed client of the API: JSON, uploads that tell their progress, event streams with a header. */
+
+/** Where the page was opened: `/`, `/studio-gateway/`, or what a proxy puts before them. */
+const BASE = new URL('./', location.href.split('#')[0])
+const KEPT = 'geodag.api-key'
+
+/** Of this tab alone: closing it forgets the key. */
+export const keyOfTab = {
+  get: (): string => sessionStorage.getItem(KEPT) ?? '',
+  set: (key: string): void =>
+    key ? sessionStorage.setItem(KEPT, key) : sessionStorage.removeItem(KEPT),
+}
+
+interface Problem {
+  readonly msg?: string
+  readonly message?: string
+  readonly loc?: readonly unknown[]
+}
+const problemText = (problem: unknown): string => {
+  if (typeof problem === 'string') return problem
+  const { msg, message, loc } = (problem ?? {}) as Problem
+  const place = loc?.filter((part) => part !== 'body').join('.')
+  return `${place ? `${place}: ` : ''}${msg ?? message ?? JSON.stringify(problem)}`
+}
+
+/** An answer that is no success, in words. */
+export class ApiError extends Error {
+  readonly status: number
+  constructor(status: number, detail: unknown) {
+    super(Array.isArray(detail) ? detail.map(problemText).join('; ') : problemText(detail))
+    this.status = status
+  }
+}
+
+const headers = (more: Record<string, string> = {}): Record<string, string> => {
+  const key = keyOfTab.get()
+  return { Accept: 'application/json', ...(key ? { 'X-API-Key': key } : {}), ...more }
+}
+
+const failure = async (answer: Response): Promise<ApiError> => {
+  const text = await answer.text()
+  try {
+    return new ApiError(answer.status, (JSON.parse(text) as { detail?: unknown }).detail ?? text)
+  } catch {
+    return new ApiError(answer.status, text.slice(0, 300) || answer.statusText)
+  }
+}
+
+const send = async (path: string, init: RequestInit): Promise<Response> => {
+  let answer: Response
+  try {
+    answer = await fetch(new URL(path, BASE), { ...init, credentials: 'same-origin' })
+  } catch (error) {
+    if ((error as Error).name === 'AbortError') throw error
+    throw new ApiError(0, 'The server does not answer; is it running, and are you online?')
+  }
+  if (!answer.ok) throw await failure(answer)
+  return answer
+}
+
+/** One request; `path` without its first slash. @throws ApiError */
+export const call = async <T>(
+  method: string,
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<T> => {
+  const form = body instanceof FormData
+  const answer = await send(path, {
+    method,
+    headers: headers(body === undefined || form ? {} : { 'Content-Type': 'application/json' }),
+    ...(body === undefined ? {} : { body: form ? body : JSON.stringify(body) }),
+    ...(signal ? { signal } : {}),
+  })
+  return (answer.status === 204 ? undefined : await answer.json()) as T
+}
+export const get = <T>(path: string, signal?: AbortSignal): Promise<T> =>
+  call<T>('GET', path, undefined, signal)
+
+export const query = (values: Record<string, string | number | undefined>): string => {
+  const given = Object.entries(values).filter(([, value]) => value !== undefined && value !== '')
+  return new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()
+}
+
+/** The text of a signed URL, as it comes. */
+export const textOf = async (url: string, onText: (text: string) => void, signal: AbortSignal) => {
+  const answer = await fetch(url, { signal })
+  if (!answer.ok) throw await failure(answer)
+  const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader()
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return
+    onText(value)
+  }
+}
+
+/** Uploads a file to a signed URL; fetch tells no progress. @throws ApiError */
+export const put = (
+  url: string,
+  file: Blob,
+  onProgress: (share: number) => void,
+  signal: AbortSignal,
+): Promise<void> =>
+  new Promise((done, failed) => {
+    const request = new XMLHttpRequest()
+    request.open('PUT', url)
+    request.upload.onprogress = ({ loaded, total }) => onProgress(total ? loaded / total : 0)
+    request.onload = () => {
+      if (request.status < 300) return done()
+      void failure(new Response(request.responseText, { status: request.status })).then(failed)
+    }
+    request.onerror = () => failed(new ApiError(0, 'The upload broke off; send the file again.'))
+    request.onabort = () => failed(new DOMException('Cancelled', 'AbortError'))
+    signal.addEventListener('abort', () => request.abort())
+    request.send(file)
+  })
+
+export interface StreamEvent {
+  readonly detail_type: string
+  readonly status: string
+  readonly data: Readonly<Record<string, unknown>> | null
+}
+
+const readStream = async (
+  body: ReadableStream<Uint8Array>,
+  onEvent: (event: StreamEvent, id: string) => void,
+) => {
+  const reader = body
+    .pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)
+    .getReader()
+  let held = ''
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return
+    const blocks = (held + value).split('\n\n')
+    held = blocks.pop()!
+    for (const block of blocks) {
+      const lines = block.split('\n')
+      const data = lines.filter((line) => line.startsWith('data:')).map((line) => line.slice(5))
+      const id =
+        lines
+          .find((line) => line.startsWith('id:'))
+          ?.slice(3)
+          .trim() ?? ''
+      if (data.length) onEvent(JSON.parse(data.join('\n')) as StreamEvent, id)
+    }
+  }
+}
+
+/**
+ * The events of an inference until `signal`; EventSource cannot send the key. Comes back after a
+ * break, behind the last event that was heard. `onEnd` tells that the server has ended the stream.
+ */
+export const listen = async (
+  id: string,
+  onEvent: (event: StreamEvent) => void,
+  signal: AbortSignal,
+): Promise<void> => {
+  let last = '0'
+  for (let wait = 1000; !signal.aborted; wait = Math.min(wait * 2, 30_000)) {
+    try {
+      const answer = await send(`v2/async/notify/${id}`, {
+        headers: headers({ Accept: 'text/event-stream', 'Last-Event-ID': last }),
+        signal,
+      })
+      await readStream(answer.body!, (event, seq) => {
+        last = seq || last
+        wait = 1000
+        onEvent(event)
+      })
+      return
+    } catch (error) {
+      if (signal.aborted) return
+      const { status = 0 } = error as ApiError
+      if (status >= 400 && status < 500 && status !== 429) throw error
+    }
+    await new Promise((done) => setTimeout(done, wait))
+  }
+}
