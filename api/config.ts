@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { type Catalogue, catalogueSettings, openCatalogue } from './data/catalogue.ts'
+import { modelServers } from './models/servers.ts'
 import { keptText } from './storage/kept.ts'
 
 const flag = (fallback: boolean) =>
@@ -81,6 +82,8 @@ const environment = z.object({
     z.array(z.string().regex(/^\d+$/, 'a whole number').transform(Number)),
   ),
   GPU: flag(false),
+  /** JSON: origins of your own model servers, which may be private, each with its token or '' */
+  MODEL_SERVERS: modelServers,
   RUNNER_CONCURRENCY: count(2),
   LEASE_SECONDS: count(15),
   STEP_TIMEOUT_SECONDS: count(3600),

@@ -14,6 +14,8 @@ export const TRANSIENT: ReadonlySet<string> = new Set([
   'geoserver.unreachable',
   'engine.failed',
   'model.unreachable',
+  'model.server_unreachable',
+  'model.server_store',
   'processor.unreachable',
 ])
 

@@ -2,6 +2,7 @@ import { parse } from 'yaml'
 import { z } from 'zod'
 import { contractOf, knownNames, stepNamed } from '../steps/contracts.ts'
 import { invalid } from './errors.ts'
+import { modelOf, stepFor } from './runs-by.ts'
 import { inputSpec, postProcessing, pushEntry } from './request.ts'
 
 const pipelineStep = z.looseObject({
@@ -14,12 +15,18 @@ const pipelineStep = z.looseObject({
 
 /** The `inference` block as the step reads it that runs the model. */
 const checkInference = <
-  M extends { pipeline_steps: { process_id: string }[]; inference?: unknown },
+  M extends {
+    pipeline_steps: { process_id: string }[]
+    inference?: unknown
+    model_url?: string | null | undefined
+  },
 >(
   model: M,
   context: z.RefinementCtx,
 ): M => {
-  const steps = model.pipeline_steps.map(({ process_id }) => stepNamed(process_id)!)
+  const steps = model.pipeline_steps.map(({ process_id }) =>
+    stepNamed(stepFor(process_id, modelOf(model)))!,
+  )
   const schema = steps.map((name) => contractOf(name).inference).find(Boolean)
   if (!schema || model.inference == null) return model
   const parsed = schema.safeParse(model.inference)
@@ -45,6 +52,11 @@ export const modelMetadata = z
     geoserver_push: z.array(pushEntry).default([]),
     postprocessing_options: postProcessing.default({}),
     inference: z.looseObject({}).nullish(),
+    model_url: z
+      .url({ protocol: /^https?$/ })
+      .nullish()
+      .describe('Server that runs the model'),
+    internal_name: z.string().max(200).nullish().describe('Name that the server knows it by'),
   })
   .transform(checkInference)
 export type ModelMetadata = z.output<typeof modelMetadata>

@@ -2,6 +2,7 @@ import { type Stage, STAGES } from '../steps/contract.ts'
 import { contractOf, contracts, stepNamed, type StepName, stepNames } from '../steps/contracts.ts'
 import type { PlanRequest, Source } from '../steps/plan-context.ts'
 import { PlanError } from './errors.ts'
+import { stepFor } from './runs-by.ts'
 
 interface Listed {
   readonly process_id: string
@@ -41,7 +42,7 @@ export const orderOf = (
 ): string[] => {
   const names = [...listed]
     .sort((a, b) => a.step_number - b.step_number)
-    .map(({ process_id }) => inputFor(process_id, kind))
+    .map(({ process_id }) => stepFor(inputFor(process_id, kind), request))
     .filter((process_id) => {
       const name = stepNamed(process_id)
       return !name || contractOf(name).wanted === undefined

@@ -11,6 +11,7 @@ import type {
 import { invalid } from './errors.ts'
 import { modelCard } from './mlm.ts'
 import type { ModelMetadata } from './model.ts'
+import { modelOf, runsModel } from './runs-by.ts'
 import { checkOrder, orderOf } from './order.ts'
 import type { InferenceRequest } from './request.ts'
 import { isByPlace, labelOf, type PlannedSource, scenesOf } from './scenes.ts'
@@ -67,7 +68,9 @@ export const planRequestOf = (
     ...model,
     model_input_data_spec: request.model_input_data_spec ?? model.model_input_data_spec,
   }),
-  inference: model.inference ?? null,
+  ...modelOf(model),
+  // A model that only publishes is run by nothing, whatever its address.
+  ...(model.pipeline_steps.some(({ process_id }) => runsModel(process_id)) ? {} : { server: null }),
   input_spec: request.model_input_data_spec ?? model.model_input_data_spec,
   layers: request.geoserver_push ?? model.geoserver_push,
   post_processing: request.post_processing ?? model.postprocessing_options,

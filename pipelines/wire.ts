@@ -1,5 +1,6 @@
 import { contractOf, knownNames, stepNamed, type StepName } from '../steps/contracts.ts'
 import { invalid, PlanError } from './errors.ts'
+import { canRun, modelOf, stepFor } from './runs-by.ts'
 import { type ModelMetadata, modelMetadata } from './model.ts'
 import { type InferenceRequest, inferenceRequest, searchFields } from './request.ts'
 
@@ -26,10 +27,16 @@ export const readRunConfig = (
     process_id: stepOf(process_id),
     step_number,
   }))
-  if (mapped.some((step) => contractOf(step.process_id).inference) && !config.inference)
+  const given = config as Parameters<typeof modelOf>[0]
+  const cannot = ({ process_id }: { process_id: StepName }) =>
+    contractOf(process_id).stage === 'model' &&
+    !config.inference &&
+    stepFor(process_id, modelOf(given)) === process_id &&
+    !canRun(process_id, modelOf(given))
+  if (mapped.some(cannot))
     throw new PlanError(
       'model.no_weights',
-      'the model has no `inference` block (weights, tile, mean, std): PATCH the model, or run a tune by fine_tuning_id',
+      'the model has no `inference` block (weights, tile, mean, std) and no model_url: PATCH the model, or run a tune by fine_tuning_id',
     )
   const model = modelMetadata.safeParse({
     display_name: config.model_name,
@@ -38,6 +45,8 @@ export const readRunConfig = (
     geoserver_push: config.geoserver_push,
     postprocessing_options: config.post_processing ?? {},
     inference: config.inference ?? null,
+    model_url: config.model_url ?? null,
+    internal_name: config.model_internal_name ?? null,
   })
   if (!model.success) throw invalid('model.invalid', String(config.model_name), model.error)
   const request = inferenceRequest.safeParse({

@@ -37,6 +37,13 @@ export interface StepContract<P extends z.ZodType = z.ZodType> {
   /** For a step that stands in the plan exactly when this says so, whatever the model lists */
   readonly wanted?: (request: PlanRequest) => boolean
   /**
+   * For a step that runs a model by something else than its `inference` block: whether it can run
+   * this one. Without, a step of stage `model` can where the block passes its schema.
+   */
+  readonly runs?: (request: PlanRequest) => boolean
+  /** Names of what it hands to others by URL: whoever runs it may sign a PUT and a GET for each */
+  readonly uploads?: (parameters: unknown) => readonly string[]
+  /**
    * What the step of one task is called with, before `parameters` has checked it.
    *
    * Pure: the same context gives the same parameters. @throws PlanError

@@ -88,12 +88,21 @@ export interface MaskSettings {
   readonly permanentWaterValues?: readonly number[]
 }
 
+/** A server that runs the model: vLLM's pooling API. */
+export interface ModelServer {
+  readonly url: string
+  /** Name that the server knows the model by */
+  readonly model: string
+}
+
 /** What the caller adds to the request: the same for all tasks. */
 export interface PlanOptions {
   readonly processor?: Processor
   readonly geoserverUrl?: string
   readonly allowPrivateHosts?: boolean
   readonly masks?: MaskSettings
+  /** Origins of the operator's own model servers, such as `http://vllm:8000`: may be private */
+  readonly modelServers?: readonly string[]
   /** The inference exec asks the engine for GPUs */
   readonly gpu?: boolean
 }
@@ -112,6 +121,8 @@ export interface PlanRequest {
   readonly model_card?: ModelCard | null
   /** The model's `inference` block, checked by the step that runs it */
   readonly inference: unknown
+  /** Where the model is deployed, for one that runs elsewhere */
+  readonly server?: ModelServer | null
   readonly input_spec: readonly InputSpec[]
   readonly layers: readonly PushEntry[]
   readonly post_processing: Readonly<Record<string, unknown>>

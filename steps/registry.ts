@@ -6,6 +6,7 @@ import { maskSources } from './mask-sources/step.ts'
 import { onnxInference } from './onnx-inference/step.ts'
 import { postprocessGeneric } from './postprocess-generic/step.ts'
 import { pushToGeoserver } from './push-to-geoserver/step.ts'
+import { runInference } from './run-inference/step.ts'
 import type { Step } from './step.ts'
 import { scenesInZip, urlConnector } from './url-connector/step.ts'
 
@@ -17,6 +18,7 @@ export const registry: Readonly<Record<StepName, Step>> = {
   'url-connector': erase(urlConnector),
   'data-connector': erase(dataConnector),
   'onnx-inference': erase(onnxInference),
+  'run-inference': erase(runInference),
   'mask-sources': erase(maskSources),
   'cloud-mask': erase(cloudMask),
   'generic-python-processor': erase(genericPythonProcessor),

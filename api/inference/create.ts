@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely'
 import { findRow } from '../../connectors/catalogue.ts'
 import type { CatalogueRow } from '../../connectors/row.ts'
+import { modelOf } from '../../pipelines/runs-by.ts'
 import { orderOf } from '../../pipelines/order.ts'
 import type { PlanRequest } from '../../steps/plan-context.ts'
 import type { Config } from '../config.ts'
@@ -35,6 +36,7 @@ const planRequest = (parts: RunParts): PlanRequest =>
     ...parts,
     inference_id: '',
     model: parts.model.display_name,
+    server: modelOf(parts.model).server,
     post_processing: parts.post_processing ?? {},
     options: parts.withProcessor
       ? { processor: { script: '', file_name: '', processor_parameters: {} } }
@@ -261,6 +263,7 @@ export const prepare = async (
       post_processing,
       model_internal_name: model.internal_name,
       model_name: model.display_name,
+      model_url: model.model_url,
       inference,
       ...(processor
         ? {

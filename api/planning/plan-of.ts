@@ -94,6 +94,7 @@ export const planOf = async (
       : {}),
     allowPrivateHosts: config.ALLOW_PRIVATE_HOSTS,
     ...(config.GPU ? { gpu: true } : {}),
+    modelServers: Object.keys(config.MODEL_SERVERS),
     ...(processor ? { processor } : {}),
     ...(geoserverUrl ? { geoserverUrl } : {}),
     masks: masksOf(config),

@@ -16,7 +16,11 @@ export const environmentOf = (
   dag: Client,
   config: Config,
   key: string,
-  given: { readonly weights: File | undefined; readonly access: string | undefined },
+  given: {
+    readonly weights: File | undefined
+    readonly access: string | undefined
+    readonly server?: string | undefined
+  },
 ): StepEnvironment => {
   const assets = assetsOf(dag)
   const { local } = geoserverOf(config)
@@ -36,6 +40,7 @@ export const environmentOf = (
     secrets: {
       ...secrets,
       ...(given.access ? { access: dag.setSecret('access', given.access) } : {}),
+      ...(given.server ? { server: dag.setSecret('server', given.server) } : {}),
     },
     ...services,
   }

@@ -19,6 +19,7 @@ import { readTaskConfig, type TaskConfig } from './task-config.ts'
 import { LostLease, type Recorder, type TaskRow } from './record.ts'
 import { makeScratch } from './scratch.ts'
 import { inSession, SessionLost } from './session.ts'
+import { handedOver, serverAccess } from './server-access.ts'
 import { settle, StepEnded } from './settle.ts'
 import { heardOf, keepHeard, wholeLog } from './step-logs.ts'
 
@@ -212,11 +213,13 @@ export const runTask = async (deps: RunDeps, row: TaskRow, outer: AbortSignal): 
     const weights = join(scratch, 'weights.onnx')
     if (planned.weights) await deps.store.getFile(planned.weights, weights)
     const access = await accessOf(deps.catalogue, planned)
+    const lent = handedOver(row.inference_id, row.task_id)
+    const server = await serverAccess(deps, planned.task, lent)
     await inSession(log, signal, deps.config.ENGINE_TIMEOUT_SECONDS, async (dag) => {
       const host = dag.host()
       const own = planned.weights ? host.file(weights) : undefined
       const key = `${row.inference_id}/${row.task_id}`
-      const env = environmentOf(dag, deps.config, key, { weights: own, access })
+      const env = environmentOf(dag, deps.config, key, { weights: own, access, server })
       const inputs = planned.fetch
         ? host.directory(scratch, { include: Object.keys(planned.fetch) })
         : dag.directory()
@@ -228,6 +231,7 @@ export const runTask = async (deps: RunDeps, row: TaskRow, outer: AbortSignal): 
         throw new SessionLost(error.message)
       })
     })
+    if (server) await deps.store.removeBelow(lent).catch(() => undefined)
   } catch (error) {
     if (outer.aborted) throw outer.reason
     if (error instanceof LostLease) throw error

@@ -67,7 +67,8 @@ const bandsOf = (spec: InputSpec, inference: unknown) => ({
 const fromScene = ({ url, file }: Scene) => (url === undefined ? { file } : { url })
 
 /** Only published: no model and no script reads it, so that it may be no raster at all. */
-const isLayer = ({ inference, options }: PlanContext): boolean => !inference && !options.processor
+const isLayer = ({ inference, server, options }: PlanContext): boolean =>
+  !inference && !server && !options.processor
 
 const plan = (context: PlanContext) => {
   const { source, inference, input_spec, inference_id, options, date } = context

@@ -40,7 +40,7 @@ class _Socket:
 
     def bound(self) -> None:
         """No single read or write goes on beyond the deadline: one byte a second cannot outlast it."""
-        self.sock.settimeout(min(IDLE_SECONDS, left(self._connection.deadline)))
+        self.sock.settimeout(min(self._connection.idle, left(self._connection.deadline)))
 
     def makefile(self, _mode: str):
         self._users += 1
@@ -80,13 +80,13 @@ class _Reader(io.RawIOBase):
 class Connection(http.client.HTTPConnection):
     """One connection to a checked address of ``target``, which may be kept for more requests.
 
-    ``deadline`` (of ``time.monotonic``) bounds every read, and may be moved. Fails with ``source.unreachable``,
+    ``deadline`` (of ``time.monotonic``) bounds every read, ``idle`` the seconds without a byte; both may be moved. Fails with ``source.unreachable``,
     ``source.timeout``, ``source.bad_certificate``; OSError and HTTPException of http.client are the caller's.
     """
 
     def __init__(self, target: Target, addresses: list[str], deadline: float) -> None:
         super().__init__(target.host, target.port)
-        self.target, self.deadline = target, deadline
+        self.target, self.deadline, self.idle = target, deadline, IDLE_SECONDS
         self.sock = _Socket(_open(target, addresses, deadline), self)
         self.auto_open = 0  # http.client would resolve the name anew
         self._answer: http.client.HTTPResponse | None = None
