@@ -11,7 +11,7 @@ import type {
 import { invalid } from './errors.ts'
 import { modelCard } from './mlm.ts'
 import type { ModelMetadata } from './model.ts'
-import { modelOf, runsModel } from './runs-by.ts'
+import { modelOf, runsElsewhere, runsModel } from './runs-by.ts'
 import { checkOrder, orderOf } from './order.ts'
 import type { InferenceRequest } from './request.ts'
 import { isByPlace, labelOf, type PlannedSource, scenesOf } from './scenes.ts'
@@ -64,10 +64,13 @@ export const planRequestOf = (
 ): PlanRequest => ({
   inference_id,
   model: model.display_name,
-  model_card: modelCard({
-    ...model,
-    model_input_data_spec: request.model_input_data_spec ?? model.model_input_data_spec,
-  }),
+  // Of a model that runs at a server nobody here knows the weights.
+  model_card: runsElsewhere(modelOf(model))
+    ? null
+    : modelCard({
+        ...model,
+        model_input_data_spec: request.model_input_data_spec ?? model.model_input_data_spec,
+      }),
   ...modelOf(model),
   // A model that only publishes is run by nothing, whatever its address.
   ...(model.pipeline_steps.some(({ process_id }) => runsModel(process_id)) ? {} : { server: null }),

@@ -40,3 +40,7 @@ export const stepFor = (process_id: string, model: RunsBy): string => {
   if (!own || contractOf(own).stage !== 'model' || canRun(own, model)) return process_id
   return stepNames.find((name) => canRun(name, model)) ?? process_id
 }
+
+/** Whether a server runs the model, not weights that are here. */
+export const runsElsewhere = (model: RunsBy): boolean =>
+  stepNames.some((name) => contractOf(name).runs && canRun(name, model))
