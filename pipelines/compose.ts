@@ -11,6 +11,8 @@ import type { Plan, PlannedStep, PlannedTask } from './plan.ts'
 export const TRANSIENT: ReadonlySet<string> = new Set([
   'source.unreachable',
   'source.timeout',
+  'source.unauthorized',
+  'source.changed',
   'geoserver.unreachable',
   'engine.failed',
   'model.unreachable',

@@ -1,5 +1,6 @@
 import { parse } from 'yaml'
 import { z } from 'zod'
+import { parsePolygons } from './area/polygon.ts'
 import { invalid, PlanError } from './errors.ts'
 import type { InferenceArguments } from './module.ts'
 import { type InferenceRequest, inferenceRequest } from './request.ts'
@@ -44,12 +45,17 @@ const bboxOf = (text: string): number[] => {
 /** Polygons of a GeoJSON file: a geometry, a Feature or a FeatureCollection. */
 const polygonsOf = async (file: NonNullable<InferenceArguments['polygon']>): Promise<unknown[]> => {
   const name = await file.name()
+  let shape: { type?: unknown; features?: unknown } | null
   try {
-    const shape = JSON.parse(await file.contents())
-    return shape?.type === 'FeatureCollection' ? shape.features : [shape]
+    shape = JSON.parse(await file.contents())
   } catch (error) {
     throw invalid('request.polygon', name, `is no GeoJSON: ${(error as Error).message}`)
   }
+  const shapes = shape?.type === 'FeatureCollection' ? shape.features : [shape]
+  if (!Array.isArray(shapes) || shapes.length === 0)
+    throw invalid('request.polygon', name, 'is a FeatureCollection of nothing: draw a polygon')
+  for (const [n, one] of shapes.entries()) parsePolygons(one, `${name}: feature ${n}`)
+  return shapes
 }
 
 const placeOf = async (args: InferenceArguments): Promise<Record<string, unknown>> => ({
@@ -60,7 +66,7 @@ const placeOf = async (args: InferenceArguments): Promise<Record<string, unknown
 
 const datesOf = (text: string): string[] => {
   const dates = text.split(',').map((part) => part.trim())
-  for (const date of dates) rangeOf(date, '9999-12-31')
+  for (const date of dates) rangeOf(date, '2199-12-31')
   return dates
 }
 

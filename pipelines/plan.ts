@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { ZodError } from 'zod'
 import type { Stage } from '../steps/contract.ts'
 import { contractOf, stepNamed, type StepName } from '../steps/contracts.ts'
 import type {
@@ -89,9 +90,14 @@ export const stepOrder = (
 
 const planStep = (process_id: StepName, step_number: number, context: PlanContext): PlannedStep => {
   const contract = contractOf(process_id)
-  const parsed = contract.parameters.safeParse(contract.plan(context))
-  if (!parsed.success) throw invalid('plan.invalid', process_id, parsed.error)
-  return { process_id, step_number, parameters: parsed.data }
+  try {
+    const parameters = contract.parameters.parse(contract.plan(context))
+    return { process_id, step_number, parameters }
+  } catch (error) {
+    // A step's own plan reads further fields of a spec, and says what is wrong with them in the same way.
+    if (error instanceof ZodError) throw invalid('plan.invalid', process_id, error)
+    throw error
+  }
 }
 
 const filesOf = (source: Source): string[] =>

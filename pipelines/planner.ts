@@ -2,6 +2,7 @@ import type { CatalogueRow } from '../connectors/row.ts'
 import { classBandOf } from '../steps/bands.ts'
 import { contractOf } from '../steps/contracts.ts'
 import type { Scene } from '../steps/plan-context.ts'
+import { breathe } from './breathe.ts'
 import { PlanError } from './errors.ts'
 import { fanOut, type Member } from './fan-out.ts'
 import type { ModelMetadata } from './model.ts'
@@ -103,7 +104,7 @@ const planAll = async (
       sources.length,
     ))
       tasks.push(task)
-    await new Promise((done) => setImmediate(done))
+    await breathe()
   }
   return { inference_id: shared.inference_id, model: model.display_name, tasks }
 }
@@ -163,5 +164,5 @@ export const planRequest = async (
     throw new PlanError('plan.no_data', found.missing.map(missingText).join('\n'))
   const { missing } = found
   const warnings = [...found.warnings, ...notes]
-  return { plan, missing, warnings, estimate: estimateOf(found, modalities) }
+  return { plan, missing, warnings, estimate: await estimateOf(found, modalities) }
 }

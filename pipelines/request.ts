@@ -44,6 +44,8 @@ const band = z.looseObject({
 export const inputSpec = z.looseObject({
   connector: z.string().optional(),
   collection: z.string().optional(),
+  /** Days that a further modality's date may lie beside the first one's */
+  date_tolerance_days: numeric.pipe(z.number().min(0).max(366)).nullish(),
   radiometry: z
     .enum(['stored', 'scaled'], "stored, or scaled to apply the file's own scale and offset tags")
     .optional(),
@@ -68,6 +70,18 @@ export const postProcessing = z.looseObject({
   regularization: z.union([flag, z.looseObject({})]).optional(),
   polygons: flag.optional(),
   mask_from_url: z.union([flag, z.looseObject({})]).optional(),
+})
+
+/** Where a modality is read from instead of what its spec names. */
+export const connectorConfig = z.looseObject({
+  connector: z.string().max(100).nullish(),
+  collection: z.string().max(200).nullish(),
+  collection_name: z.string().max(200).nullish(),
+  modality_tag: z.string().max(80).nullish(),
+  /** Side of a pixel of the model input, metres */
+  resolution_m: numeric
+    .pipe(z.number().min(0.1, 'metres, from 0.1 to 200000').max(200_000))
+    .nullish(),
 })
 
 /** How a place is searched; what the seed does not know beside `maxcc`. */
@@ -107,7 +121,7 @@ export const inferenceRequest = z.looseObject({
   geoserver_push: z.array(pushEntry).nullish(),
   post_processing: postProcessing.nullish(),
   ...searchFields,
-  data_connector_config: z.array(z.looseObject({})).nullish(),
+  data_connector_config: z.array(connectorConfig).nullish(),
   description: z.string().nullish(),
   location: z.string().max(100).nullish(),
 })

@@ -62,7 +62,7 @@ const daysIn = async (
     interval: intervalOf(range),
   })
   // The planner's own rule: what is offered here is what a plan keeps.
-  const days = daysOf(items, boxShape(bbox), centreOf(bbox)[0])
+  const days = await daysOf(items, boxShape(bbox), centreOf(bbox)[0])
   const { kept } = withinLimits(days, { maxcc: wish.maxcc, min_coverage: 0 })
   return kept.filter(({ date }) => date >= range.first && date <= range.last)
 }

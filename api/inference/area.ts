@@ -1,4 +1,4 @@
-import { type Box } from '../../pipelines/area/crs.ts'
+import { type Box, eastOf } from '../../pipelines/area/crs.ts'
 import { boxShape, shapesOf, squareDegrees, unionOf } from '../../pipelines/area/shapes.ts'
 
 const inKm2 = (degrees: number, south: number, north: number): number => {
@@ -27,8 +27,9 @@ const sidesOf = (box: Box): Box[] => {
 }
 
 /** Of boxes alone: slab by slab between their meridians, exact however much they overlap. */
-const areaOfBoxes = (boxes: readonly Box[]): number => {
-  if (boxes.length === 0) return 0
+const areaOfBoxes = (given: readonly Box[]): number => {
+  if (given.length === 0) return 0
+  const boxes = given.map((box): Box => [box[0], box[1], eastOf(box), box[3]])
   const bySouth = [...boxes].sort((a, b) => a[1] - b[1])
   const edges = [...new Set(boxes.flatMap(([w, , e]) => [w, e]))].sort((a, b) => a - b)
   const degrees = edges.slice(1).reduce((sum, east, n) => {

@@ -1,12 +1,15 @@
 import type { Selectable } from 'kysely'
 import { z } from 'zod'
 import {
+  connectorConfig,
   inputSpec,
   isBox,
   postProcessing,
   pushEntry,
   searchFields,
 } from '../../pipelines/request.ts'
+import { tileNamed } from '../../pipelines/area/tile-names.ts'
+import { hasImages } from '../../pipelines/search/dates.ts'
 import type { InferenceTable } from '../database/database.ts'
 import { INT_FROM_FLOAT } from '../http/errors.ts'
 import type { BodyLimits } from '../http/limits.ts'
@@ -86,11 +89,26 @@ const url = z
   })
 const scene = z.union([url, z.record(z.string(), url)])
 
+const isTile = (name: unknown): boolean => {
+  try {
+    return !!tileNamed(name)
+  } catch {
+    return false
+  }
+}
+const tile = z
+  .string('tiles are MGRS squares such as 31TCJ or Web Mercator keys z/x/y')
+  .max(50)
+  .refine(isTile, {
+    error: ({ input }) =>
+      `${JSON.stringify(String(input).slice(0, 50))} is neither an MGRS square such as 31TCJ nor a Web Mercator key z/x/y`,
+  })
+
 const spatial = z
   .looseObject({
     bbox: listOf(bbox, MOST_SHAPES, SPLIT).nullish(),
     polygons: listOf(polygon, MOST_SHAPES, SPLIT).nullish(),
-    tiles: listOf(z.unknown(), MOST_SHAPES, SPLIT).nullish(),
+    tiles: listOf(tile, MOST_SHAPES, SPLIT).nullish(),
     urls: listOf(scene, MOST_SCENES, SPLIT).nullish(),
   })
   .refine(
@@ -107,7 +125,7 @@ const isDay = (text: string): boolean =>
 const isOpen = (end: string): boolean => end === '' || end === '..'
 
 const dayProblem = (end: string): string | undefined => {
-  if (isDay(end)) return undefined
+  if (isDay(end)) return hasImages(end) ? undefined : `no catalogue has the year ${end.slice(0, 4)}`
   if (DAY.test(end)) return `${end} is no day of the calendar`
   const day = end.slice(0, 10)
   return isDay(day) && /^[T ]/.test(end.slice(10))
@@ -138,12 +156,6 @@ const period = z
 const step = z.looseObject({
   process_id: z.string().min(1).max(50),
   step_number: z.coerce.number().int().min(0).max(1000),
-})
-
-const dataConnector = z.looseObject({
-  connector: z.string().nullish(),
-  collection: z.string().nullish(),
-  collection_name: z.string().nullish(),
 })
 
 const KIB = 1024
@@ -181,7 +193,7 @@ export const inferenceInput = z
     fine_tuning_id: z.string().max(100).nullish(),
     model_input_data_spec: listOf(inputSpec, 100).nullish(),
     geoserver_push: listOf(pushEntry, 100).nullish(),
-    data_connector_config: listOf(dataConnector, 100).nullish(),
+    data_connector_config: listOf(connectorConfig, 100).nullish(),
     pipeline_steps: listOf(step, 100).nullish(),
     post_processing: postProcessing.nullish(),
     generic_processor_id: uuid.nullish(),

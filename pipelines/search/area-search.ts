@@ -3,7 +3,9 @@ import type { FrozenItem, Grid } from '../../connectors/item.ts'
 import type { ModalityItems } from '../../steps/plan-context.ts'
 import { type Box, centreOf, isKnownCrs, utmOf } from '../area/crs.ts'
 import { boxOfGrid, type Lattice } from '../area/grid.ts'
-import { boxShape, overlapOf, shapesOf, squareDegrees, unionOf } from '../area/shapes.ts'
+import { footprintShape } from '../area/polygon.ts'
+import { boxShape, overlapOf, type Shape, squareDegrees, touches, unionOf } from '../area/shapes.ts'
+import { breathe } from '../breathe.ts'
 import { cutGrid, dimensionsOf, type Tile, tilesOf } from '../area/tiling.ts'
 import { PlanError } from '../errors.ts'
 import type { InferenceRequest } from '../request.ts'
@@ -67,9 +69,8 @@ export class AreaSearch {
   private async days(modality: Modality, area: Area, range: DayRange) {
     const items = await this.items(modality, area, range)
     const [longitude] = centreOf(area.box)
-    const days = daysOf(items, area.shape, longitude).filter(
-      ({ date }) => date >= range.first && date <= range.last,
-    )
+    const all = await daysOf(items, area.shape, longitude)
+    const days = all.filter(({ date }) => date >= range.first && date <= range.last)
     for (const day of days)
       if (day.cloud === null && modality.row.search!.cloud && this.request.maxcc < 100)
         this.warnings.add(`${modality.collection} ${day.date}: cloud cover unknown, kept`)
@@ -117,7 +118,7 @@ export class AreaSearch {
 
   private async timeless(modality: Modality, area: Area): Promise<Day[]> {
     const items = await this.items(modality, area, null)
-    const days = daysOf(items, area.shape, 0)
+    const days = await daysOf(items, area.shape, 0)
     if (days.length === 0) return []
     const all = days.flatMap((day) => day.items)
     return [{ ...days[0]!, items: all, cloud: null }]
@@ -206,13 +207,14 @@ export class AreaSearch {
   /** One tile on one day; undefined where no item of some modality lies in the tile. */
   private task(area: Area, tile: Tile, days: readonly (Day | undefined)[]): FoundTask | undefined {
     const shape = boxShape(grown(tile.box))
-    const whole = squareDegrees(unionOf([boxShape(tile.box)]))
+    const box = unionOf([boxShape(tile.box)]) as Geom
+    const whole = squareDegrees(box as Shape)
     const parts: ModalityItems[] = []
     let coverage = 0
     for (const [n, modality] of this.modalities.entries()) {
       const day = days[n]
       const items = (day?.items ?? []).filter(({ footprint }) =>
-        shapesOf(footprint).some((part) => overlapOf(part, shape).length > 0),
+        touches(footprintShape(footprint), shape),
       )
       if (!day || items.length === 0) return undefined
       if (items.length > MOST_ITEMS)
@@ -223,9 +225,8 @@ export class AreaSearch {
       for (const item of items)
         for (const text of item.warnings) this.warnings.add(`${item.id}: ${text}`)
       if (n === 0) {
-        const covered = unionOf(items.flatMap(({ footprint }) => shapesOf(footprint)))
-        const inside = overlapOf(covered as Geom, boxShape(tile.box))
-        coverage = Math.min(1, squareDegrees(inside) / whole)
+        const inside = items.map(({ footprint }) => overlapOf(footprintShape(footprint), box))
+        coverage = Math.min(1, squareDegrees(unionOf(inside as Geom[])) / whole)
       }
       parts.push(this.modalityItems(modality, day, tile.grid, items))
     }
@@ -269,12 +270,23 @@ export class AreaSearch {
     }
     const all = [...days, ...partners.flat()].flatMap((day) => day?.items ?? [])
     const tiles = this.tiles(area, all)
-    const tasks = tiles.flatMap((tile) =>
-      days.flatMap(
-        (day, n) => this.task(area, tile, [day, ...partners.map((list) => list[n])]) ?? [],
-      ),
-    )
-    const empty = tiles.filter((tile) => !tasks.some(({ source }) => source.bbox === tile.box))
+    const most = this.catalogue.most_tasks
+    if (tiles.length * days.length > most)
+      throw new PlanError(
+        'request.too_many_tasks',
+        `${area.field}: ${tiles.length} tiles on ${days.length} days, at most ${most} tasks: ask for a smaller place or fewer days`,
+      )
+    const tasks: FoundTask[] = []
+    const empty: Tile[] = []
+    for (const tile of tiles) {
+      const before = tasks.length
+      for (const [n, day] of days.entries()) {
+        const task = this.task(area, tile, [day, ...partners.map((list) => list[n])])
+        if (task) tasks.push(task)
+        await breathe()
+      }
+      if (tasks.length === before) empty.push(tile)
+    }
     return {
       tasks,
       missing: empty.map((tile) => ({

@@ -1,7 +1,8 @@
 import type { Geom } from 'polyclip-ts'
 import type { Grid } from '../../connectors/item.ts'
 import { type Box, boxOf, centreOf, eastOf } from '../area/crs.ts'
-import { boundsOf, boxShape, shapesOf } from '../area/shapes.ts'
+import { parsePolygons, planningPolygons } from '../area/polygon.ts'
+import { boundsOf, boxShape, type Rings, squareDegrees, unionOf } from '../area/shapes.ts'
 import { ownGrid, tileNamed } from '../area/tile-names.ts'
 import { PlanError } from '../errors.ts'
 import type { InferenceRequest } from '../request.ts'
@@ -26,7 +27,7 @@ const WIDEST = 20
 /** @throws PlanError `request.too_large` for a box that no single UTM zone can hold */
 const checked = (area: Area): Area => {
   const width = eastOf(area.box) - area.box[0]
-  if (width > WIDEST && Math.abs(centreOf(area.box)[1]) <= 84)
+  if (width > WIDEST && Math.abs(centreOf(area.box)[1]) <= POLAR)
     throw new PlanError(
       'request.too_large',
       `${area.field}: ${width.toFixed(1)} degrees of longitude do not fit one grid: split it into boxes of at most ${WIDEST}`,
@@ -43,33 +44,37 @@ const ofBox = (box: Box, n: number): Area => ({
   grid: null,
 })
 
-type Rings = [number, number][][]
+/** The longitudes of one grid: UTM zones, which beyond 84 degrees end. */
+const POLAR = 84
 
 /** Parts on both sides of 180 degrees, as RFC 7946 3.1.9 cuts them, in one frame. */
-const joined = (shapes: Geom[]): Geom[] => {
-  const [west, , east] = boundsOf(shapes)
-  if (east - west <= 180) return shapes
-  const moved = (rings: Rings): Rings =>
-    rings.map((ring) => ring.map(([lon, lat]) => [lon < 0 ? lon + 360 : lon, lat]))
-  return shapes.map((shape) => {
-    const polygons = (typeof shape[0]?.[0]?.[0] === 'number' ? [shape] : shape) as Rings[] | Rings
-    const isMulti = Array.isArray((polygons as Rings[])[0]?.[0]?.[0])
-    return (isMulti ? (polygons as Rings[]).map(moved) : moved(polygons as Rings)) as Geom
-  })
+const joined = (polygons: Rings[]): Rings[] => {
+  const [west, south, east, north] = boundsOf(polygons)
+  if (east - west <= 180 || Math.abs(south + north) / 2 > POLAR) return polygons
+  return polygons.map((rings) =>
+    rings.map((ring) =>
+      ring.map(([lon, lat]): [number, number] => [lon < 0 ? lon + 360 : lon, lat]),
+    ),
+  )
 }
+
+const geojsonOf = (polygons: Rings[]) =>
+  polygons.length === 1
+    ? { type: 'Polygon', coordinates: polygons[0] }
+    : { type: 'MultiPolygon', coordinates: polygons }
 
 const ofPolygon = (polygon: unknown, n: number, clip: boolean): Area => {
   const field = `spatial_domain.polygons.${n}`
-  const shapes = joined(shapesOf(polygon))
-  const [west, south, east, north] = boundsOf(shapes)
-  if (!(west < east && south < north))
-    throw new PlanError('request.polygon', `${field}: is no GeoJSON Polygon or MultiPolygon`)
-  const feature = polygon as { type?: string; geometry?: unknown }
+  const polygons = joined(parsePolygons(polygon, field))
+  const [west, south, east, north] = boundsOf(polygons)
+  const shape = unionOf([planningPolygons(polygons)])
+  if (!(west < east && south < north && squareDegrees(shape) > 0))
+    throw new PlanError('request.polygon', `${field}: has no area`)
   return {
     field,
     box: boxOf(west, south, east, north),
-    shape: shapes[0]!,
-    clip: clip ? (feature.type === 'Feature' ? feature.geometry : polygon) : null,
+    shape,
+    clip: clip ? geojsonOf(polygons) : null,
     tile: null,
     grid: null,
   }

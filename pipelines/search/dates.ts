@@ -18,6 +18,9 @@ const isDay = (text: string): boolean => {
   return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(text)
 }
 
+/** Years that can be searched: of others neither a server nor a calendar of days makes sense. */
+export const hasImages = (day: string): boolean => day >= '1900' && day < '2200'
+
 /** The day `count` days later. */
 export const addDays = (day: string, count: number): string =>
   new Date(Date.parse(`${day}T00:00:00Z`) + count * MS_DAY).toISOString().slice(0, 10)
@@ -32,7 +35,10 @@ const wrong = (text: string, why: string): PlanError =>
   )
 
 const dayOf = (text: string, whole: string): string => {
-  if (isDay(text)) return text
+  if (isDay(text)) {
+    if (hasImages(text)) return text
+    throw wrong(whole, `has the year ${text.slice(0, 4)}, which no catalogue has`)
+  }
   if (isDay(text.slice(0, 10))) throw wrong(whole, 'has a time of day, and days are searched')
   throw wrong(whole, `has ${text.slice(0, 20) || 'nothing'}, which is no day`)
 }
@@ -57,19 +63,31 @@ export const rangeOf = (text: string, today: string): DayRange => {
   return { first, last }
 }
 
-/** The ranges of a temporal domain as given, without those that lie inside another. */
+const MOST_RANGES = 400
+
+/**
+ * The ranges of a temporal domain as given, without those that lie inside another.
+ *
+ * @throws PlanError `request.temporal_domain` for too many: each is a search of its own
+ */
 export const rangesOf = (domain: readonly string[], today: string): DayRange[] => {
   const ranges = domain.map((text) => rangeOf(text, today))
-  return ranges.filter(
-    (range, n) =>
-      !ranges.some(
-        (other, m) =>
-          m !== n &&
-          other.first <= range.first &&
-          other.last >= range.last &&
-          (m < n || other.first < range.first || other.last > range.last),
-      ),
+  const byFirst = [...ranges].sort((a, b) =>
+    a.first !== b.first ? (a.first < b.first ? -1 : 1) : a.last > b.last ? -1 : 1,
   )
+  const kept = new Set<DayRange>()
+  let end = ''
+  for (const range of byFirst) {
+    if (range.last <= end) continue
+    end = range.last
+    kept.add(range)
+  }
+  if (kept.size > MOST_RANGES)
+    throw new PlanError(
+      'request.temporal_domain',
+      `temporal_domain: ${kept.size} days and periods, a place is searched for at most ${MOST_RANGES}: write neighbouring days as one period first_last`,
+    )
+  return ranges.filter((range) => kept.has(range))
 }
 
 /** What is asked of a catalogue: half a day wider at both ends, for days are solar. UTC, ISO 8601. */

@@ -1,6 +1,8 @@
 import type { Geom } from 'polyclip-ts'
 import type { FrozenItem } from '../../connectors/item.ts'
-import { overlapOf, type Shape, shapesOf, squareDegrees, unionOf, without } from '../area/shapes.ts'
+import { footprintShape } from '../area/polygon.ts'
+import { overlapOf, type Shape, squareDegrees, unionOf, without } from '../area/shapes.ts'
+import { breathe } from '../breathe.ts'
 import { solarDay } from './dates.ts'
 
 /** One pass of one constellation over an area on one solar day. */
@@ -43,7 +45,7 @@ const byWish = (a: Placed, b: Placed): number =>
   (a.item.id < b.item.id ? -1 : 1)
 
 const placed = (item: FrozenItem, area: Geom, whole: number): Placed => {
-  const overlap = overlapOf(unionOf(shapesOf(item.footprint)) as Geom, area)
+  const overlap = overlapOf(footprintShape(item.footprint), area)
   return { item, overlap, share: squareDegrees(overlap) / whole }
 }
 
@@ -82,11 +84,17 @@ const dayOf = (date: string, pass: string, items: readonly Placed[], whole: numb
  *
  * @param longitude of the area's centre, which its solar days are counted by
  */
-export const daysOf = (items: readonly FrozenItem[], area: Geom, longitude: number): Day[] => {
-  const whole = squareDegrees(unionOf([area]))
+export const daysOf = async (
+  items: readonly FrozenItem[],
+  place: Geom,
+  longitude: number,
+): Promise<Day[]> => {
+  const area = unionOf([place]) as Geom
+  const whole = squareDegrees(area as Shape)
   const groups = new Map<string, Placed[]>()
   for (const item of items) {
     const at = placed(item, area, whole)
+    await breathe()
     if (at.share <= 0) continue
     const key = JSON.stringify([
       solarDay(item.datetime, longitude),

@@ -1,8 +1,10 @@
-import type { Geom } from 'polyclip-ts'
+import type { Footprint } from '../../connectors/item.ts'
 import type { CatalogueRow } from '../../connectors/row.ts'
 import type { Box } from '../area/crs.ts'
-import { boxShape, overlapOf, shapesOf, squareDegrees, unionOf } from '../area/shapes.ts'
+import { footprintShape } from '../area/polygon.ts'
+import { boxShape, overlapOf, type Rings, squareDegrees } from '../area/shapes.ts'
 import { dimensionsOf } from '../area/tiling.ts'
+import { breathe } from '../breathe.ts'
 import type { Found, FoundTask } from './catalogue.ts'
 import type { Modality } from './modalities.ts'
 
@@ -55,10 +57,10 @@ const UNIT_PIXELS = 512 * 512
 const UNIT_BANDS = 3
 const LEAST_UNITS = 0.005
 
-const shareOf = (footprint: unknown, box: Box): number => {
+const shareOf = (footprint: Footprint, box: Box): number => {
   const whole = boxShape(box)
-  const inside = overlapOf(unionOf(shapesOf(footprint)) as Geom, whole)
-  return Math.min(1, squareDegrees(inside) / squareDegrees(unionOf([whole])))
+  const inside = overlapOf(footprintShape(footprint), whole)
+  return Math.min(1, squareDegrees(inside) / squareDegrees([whole as Rings]))
 }
 
 const isServed = (row: CatalogueRow): boolean => row.search?.kind === 'sentinelhub'
@@ -119,8 +121,15 @@ const costOf = (tasks: readonly TaskEstimate[]): string => {
 }
 
 /** The plan in numbers, before anything is read; its items are those that the tasks will read. */
-export const estimateOf = (found: Found, modalities: readonly Modality[]): Estimate => {
-  const tasks = found.tasks.map((task) => taskEstimate(task, modalities))
+export const estimateOf = async (
+  found: Found,
+  modalities: readonly Modality[],
+): Promise<Estimate> => {
+  const tasks: TaskEstimate[] = []
+  for (const task of found.tasks) {
+    tasks.push(taskEstimate(task, modalities))
+    await breathe()
+  }
   const sum = (of: (task: TaskEstimate) => number) => tasks.reduce((all, task) => all + of(task), 0)
   return {
     tasks,

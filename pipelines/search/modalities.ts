@@ -30,8 +30,8 @@ export const modalitiesOf = (
   specs: readonly InputSpec[],
   request: InferenceRequest,
   find: (connector: string, collection: string) => CatalogueRow | undefined,
-): Modality[] =>
-  specs.map((spec, n) => {
+): Modality[] => {
+  const found = specs.map((spec, n) => {
     const given = request.data_connector_config?.[n] ?? {}
     const connector = text(given.connector) ?? text(spec.connector)
     const collection =
@@ -52,11 +52,24 @@ export const modalitiesOf = (
       spec,
       row,
       collection: `${connector}/${collection}`,
-      tag: text(given.modality_tag) ?? row.source.modality_tag ?? collection,
+      tag:
+        text(given.modality_tag) ??
+        text(spec.modality_tag) ??
+        row.source.modality_tag ??
+        collection,
       bands: spec.bands.map(({ band_name }) => band_name),
       tolerance: Number(spec.date_tolerance_days ?? TOLERANCE),
     }
   })
+  const tags = found.map(({ tag }) => tag)
+  const twice = tags.find((tag, n) => tags.indexOf(tag) !== n)
+  if (twice !== undefined)
+    throw new PlanError(
+      'request.modalities',
+      `model_input_data_spec: two modalities are called ${twice}: give each a modality_tag of its own, there or in data_connector_config`,
+    )
+  return found
+}
 
 /** Finest resolution that is wanted of any modality, metres. */
 export const resolutionOf = (
