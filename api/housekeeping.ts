@@ -3,6 +3,7 @@ import type { Db } from './database/database.ts'
 import { recountOpen } from './inference/counts.ts'
 import { removeOld } from './retention.ts'
 import { forgetCounts } from './auth/shared-limit.ts'
+import { purgeProcessors } from './processors/purge.ts'
 import { expireUploads } from './quota/uploads.ts'
 import type { Store } from './storage/store.ts'
 
@@ -12,6 +13,7 @@ const EVERY_MS = 10 * 60_000
 const tidy = async (db: Db, store: Store, config: Config): Promise<void> => {
   for (const day of await expireUploads(store, config.UPLOAD_DAYS))
     console.log(`geodag: uploads of ${day} are over and were removed`)
+  await purgeProcessors(db, store)
   for (const id of await recountOpen(db, config.DEFAULT_SYSTEM_USER))
     console.error(`geodag: the counts of inference ${id} were wrong and were put right`)
   await forgetCounts(db, config.RATELIMIT_WINDOW)

@@ -15,6 +15,9 @@ interface Layer {
 }
 type Box = [number, number, number, number]
 
+/** Boxes that an answer lists: every status carries them, and each task adds one. */
+const MOST_BOXES = 200
+
 const listOf = <T>(value: unknown): T[] => (Array.isArray(value) ? (value as T[]) : [])
 
 const merged = (boxes: Box[]): Box => [
@@ -56,12 +59,13 @@ export const addLayers = async (
   const given = listOf<Layer>(detail.predicted_layers)
   const layers = given.map((layer) => (layer.uri ? layer : fromStore(layer)))
   const uris = new Set(layers.map((layer) => layer.uri))
-  // The last one held is the box around all: it is made anew.
   const boxes = distinct([...boxed.slice(0, -1), ...listOf<Box>(detail.bboxes)])
+  // The last one held is the box around all, those no longer listed too: it only grows.
+  const around = [...boxes, ...boxed.slice(-1)]
   const next = {
     ...held,
     predicted_layers: [...shown.filter((layer) => !uris.has(layer.uri)), ...layers],
-    ...(boxes.length ? { bbox_pred: [...boxes, merged(boxes)] } : {}),
+    ...(boxes.length ? { bbox_pred: [...boxes.slice(0, MOST_BOXES), merged(around)] } : {}),
   }
   await trx
     .updateTable('inf_inference')

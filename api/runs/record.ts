@@ -228,7 +228,7 @@ export const recorder = (
       Object.assign(task, counts)
     },
     /** FAILED, of the step that could not go on: what is left is STOPPED, so that no count waits for ever. */
-    failed: (task: TaskRow, number: number, { code, message }: StepFailure) =>
+    failed: (task: TaskRow, number: number, { code, message }: StepFailure, stored = 0) =>
       change(
         task,
         (steps) =>
@@ -237,7 +237,7 @@ export const recorder = (
             end_time: stepTime(new Date()),
             error: { code, message },
           }).map((step) => (step.status === 'FAILED' ? step : { ...step, status: 'STOPPED' })),
-        { error: { code, message } },
+        { error: { code, message }, stored },
       ),
     /** Back in the queue after a pause that doubles; true when there is another try. */
     retry: async (task: TaskRow, number: number, why: StepFailure): Promise<boolean> => {

@@ -145,10 +145,12 @@ class Try {
       const again = status === 'FINISHED' ? `${process_id}, run again for this step: ` : ''
       const kept = this.row.pipeline_steps[this.current]!.process_id
       await this.keepLog(kept, end, 1)
-      if (!again)
-        await upload(this.deps.store, end.made, this.prefix, this.scratch).catch(() => undefined)
+      const stored = again
+        ? 0
+        : await upload(this.deps.store, end.made, this.prefix, this.scratch).catch(() => 0)
       await this.log.forget(kept)
-      throw new StepEnded(step.step_number, { code, message: again + message }, true)
+      const failure = { code, message: again + message }
+      throw new StepEnded(step.step_number, failure, true, stored)
     }
     if (status === 'FINISHED') return
     await this.keepLog(process_id, end, 0)

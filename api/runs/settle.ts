@@ -15,10 +15,13 @@ export class StepEnded extends Error {
   readonly number: number
   /** Whether the step's log is in the store already. */
   readonly logged: boolean
-  constructor(number: number, failure: StepFailure, logged = false) {
+  /** Bytes that the task's earlier steps left in the store. */
+  readonly stored: number
+  constructor(number: number, failure: StepFailure, logged = false, stored = 0) {
     super(failure.message)
     this.number = number
     this.logged = logged
+    this.stored = stored
     this.failure = failure
   }
 }
@@ -58,7 +61,7 @@ export const settle = async (
     const step = row.pipeline_steps[number]?.process_id
     if (step && !logged)
       await hear(deps.db, row.task_id, step, `${failure.code}: ${failure.message}\n`)
-    await recorder.failed(row, number, failure)
+    await recorder.failed(row, number, failure, error instanceof StepEnded ? error.stored : 0)
   }
   const message = told(error, config, scratch)
   if (error instanceof EngineAway || (error instanceof StoreError && error.passes)) {

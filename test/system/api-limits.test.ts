@@ -1,3 +1,5 @@
+import { addLayers } from '../../api/inference/layers.ts'
+import { purgeProcessors } from '../../api/processors/purge.ts'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -256,6 +258,40 @@ test('quota of what is stored: 429 until something is deleted', async () => {
     expect([answer.status, answer.body.detail[0].type]).toEqual([429, 'quota.stored'])
   expect((await dora.call('DELETE', `/v2/inference/${run.id}`)).status).toBe(204)
   expect((await dora.processor(SCRIPT)).status).toBe(201)
+})
+
+test('the file of a deleted processor goes, but not while an inference may still read it', async () => {
+  const fred = await service.client(api.url, 'fred@example.org')
+  const made = (await fred.processor(SCRIPT)).body
+  const used = (await fred.processor(SCRIPT)).body
+  const run = (await fred.post('/v2/inference', water(SCENE, { generic_processor_id: used.id })))
+    .body
+  for (const { id } of [made, used])
+    expect((await fred.call('DELETE', `/v2/generic-processor/${id}`)).status).toBe(204)
+  const removed: string[] = []
+  const store = { removeBelow: async (prefix: string) => void removed.push(prefix) } as never
+  await purgeProcessors(service.db, store)
+  expect(removed).toContain(`generic-processor/${made.id}`)
+  expect(removed).not.toContain(`generic-processor/${used.id}`)
+  await fred.post(`/v2/inference/${run.id}/cancel`)
+  await purgeProcessors(service.db, store)
+  expect(removed.filter((prefix) => prefix.endsWith(made.id))).toHaveLength(1)
+  expect(removed).toContain(`generic-processor/${used.id}`)
+})
+
+test('boxes of published layers: at most 200 in an answer, and the one around all of them', async () => {
+  const { body: run } = await anna.post('/v2/inference', water(SCENE))
+  for (let n = 0; n < 3; n++) {
+    const bboxes = Array.from({ length: 100 }, (_, k) => {
+      const west = (n * 100 + k) / 10
+      return [west, 0, west + 1, 1]
+    })
+    await addLayers(service.db, run.id, { bboxes })
+  }
+  const { geoserver_layers } = (await anna.get(`/v2/inference/${run.id}`)).body
+  expect(geoserver_layers.bbox_pred).toHaveLength(201)
+  expect(geoserver_layers.bbox_pred.at(-1)).toEqual([0, 0, 30.9, 1])
+  await anna.post(`/v2/inference/${run.id}/cancel`)
 })
 
 test('quotas of uploads: bytes while they come, then their number; old ones are removed', async () => {
