@@ -77,7 +77,7 @@ export const missingText = ({ field, reason, nearest }: NoData): string =>
   `${field}: ${reason}${nearest.length ? `; nearest days with data: ${nearest.join(', ')}` : ''}`
 
 // A server plans 10,000 tasks beside its other work: it looks at the rest of it now and then.
-const CHUNK = 100
+const CHUNK = 20
 
 const planAll = async (
   request: InferenceRequest,

@@ -7,6 +7,8 @@ import { type Ring, type Rings, shapesOf } from './shapes.ts'
 const MOST_POINTS = 200
 const MOST_CROSSINGS = 20
 const LEAST_RING = 4
+/** How far a simplified border may lie from the given one, as shares of the longer side. */
+const [FINEST, COARSEST] = [1 / 4096, 1 / 32]
 
 const numbersOf = (position: unknown): [number, number] | undefined => {
   if (!Array.isArray(position) || position.length < 2) return undefined
@@ -135,12 +137,15 @@ export const planningPolygons = (polygons: readonly Rings[]): Rings[] => {
     ],
   )
   const side = Math.max(most![0]! - least![0]!, most![1]! - least![1]!)
-  let few = [...polygons]
-  for (let part = 1 / 4096; countOf(few) > MOST_POINTS && part <= 1 / 32; part *= 2)
-    few = polygons
+  const simpler = (part: number) =>
+    polygons
       .map((rings) => rings.map((ring) => simplified(ring, side * part)))
       .map((rings) => rings.filter((ring) => ring.length >= LEAST_RING))
       .filter((rings) => rings.length > 0)
+  let few = [...polygons]
+  // Where the coarsest is still long, none of the finer ones needs to be tried.
+  if (countOf(few) > MOST_POINTS && countOf(simpler(COARSEST)) <= MOST_POINTS)
+    for (let part = FINEST; countOf(few) > MOST_POINTS; part *= 2) few = simpler(part)
   const tooMuch = few.length === 0 || countOf(few) > MOST_POINTS || manyCrossings(few)
   return tooMuch ? [hullOf(points)] : few
 }

@@ -4,6 +4,7 @@ import { type Box, boxOf, centreOf, eastOf } from '../area/crs.ts'
 import { parsePolygons, planningPolygons } from '../area/polygon.ts'
 import { boundsOf, boxShape, type Rings, squareDegrees, unionOf } from '../area/shapes.ts'
 import { ownGrid, tileNamed } from '../area/tile-names.ts'
+import { breathe } from '../breathe.ts'
 import { PlanError } from '../errors.ts'
 import type { InferenceRequest } from '../request.ts'
 
@@ -94,9 +95,14 @@ const ofTile = (name: unknown): Area => {
 }
 
 /** The places of a request in its own order: boxes, polygons, tiles. @throws PlanError */
-export const areasOf = ({ spatial_domain: domain, clip }: InferenceRequest): Area[] =>
-  [
-    ...(domain.bbox ?? []).map((box, n) => ofBox(box, n)),
-    ...(domain.polygons ?? []).map((polygon, n) => ofPolygon(polygon, n, clip)),
-    ...(domain.tiles ?? []).map(ofTile),
-  ].map(checked)
+export const areasOf = async ({
+  spatial_domain: domain,
+  clip,
+}: InferenceRequest): Promise<Area[]> => {
+  const areas = (domain.bbox ?? []).map((box, n) => ofBox(box, n))
+  for (const [n, polygon] of (domain.polygons ?? []).entries()) {
+    areas.push(ofPolygon(polygon, n, clip))
+    await breathe()
+  }
+  return [...areas, ...(domain.tiles ?? []).map(ofTile)].map(checked)
+}

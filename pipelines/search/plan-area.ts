@@ -18,7 +18,7 @@ export const findTasks = async (
   modalities: readonly Modality[],
   catalogue: Catalogue,
 ): Promise<Found> => {
-  const areas = areasOf(request)
+  const areas = await areasOf(request)
   const timeless = modalities.every(({ row }) => row.search!.timeless)
   if (request.temporal_domain.length === 0 && !timeless)
     throw new PlanError(

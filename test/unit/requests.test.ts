@@ -19,8 +19,8 @@ const file = (body: unknown): File =>
   ({ name: async () => 'a.json', contents: async () => JSON.stringify(body) }) as never
 
 /** What a place's planner is given; throws as the door itself or as its planner. */
-const planned = (request: InferenceRequest) => {
-  areasOf(request)
+const planned = async (request: InferenceRequest) => {
+  await areasOf(request)
   rangesOf(request.temporal_domain, '2024-12-31')
   const { maxcc, min_coverage, one_per, clip, spatial_domain, data_connector_config } = request
   return {
@@ -29,7 +29,7 @@ const planned = (request: InferenceRequest) => {
     resolution: data_connector_config?.[0]?.resolution_m ?? null,
   }
 }
-const rest = (body: object) => {
+const rest = async (body: object) => {
   const { model_display_name, ...input } = inferenceInput.parse(
     tidyInference(JSON.parse(JSON.stringify(body))),
   ) as Record<string, any>
@@ -65,8 +65,8 @@ test.each<[string, object, object]>([
   ['a bow tie', shape(ring([3, 45], [3.1, 45.1], [3.1, 45], [3, 45.1], [3, 45])), {}],
 ])('both doors read %s alike', async (_name, more, expected) => {
   const body = { ...base, ...more }
-  expect(rest(body)).toMatchObject(expected)
-  expect(await commandLine(body)).toEqual(rest(body))
+  expect(await rest(body)).toMatchObject(expected)
+  expect(await commandLine(body)).toEqual(await rest(body))
 })
 
 const circle = (count: number) =>
@@ -125,17 +125,17 @@ test.each<[string, object]>([
   ],
 ])('both doors refuse %s', async (_name, more) => {
   const body = { ...base, ...more }
-  expect(() => rest(body)).toThrow()
+  await expect(rest(body)).rejects.toThrow()
   await expect(commandLine(body)).rejects.toThrow()
 })
 
-test('a polygon of very many positions, or one that crosses itself, is planned at once', () => {
+test('a polygon of very many positions, or one that crosses itself, is planned at once', async () => {
   let seed = 1
   const next = () => (seed = (seed * 16807) % 2147483647) / 2147483647
   const wild = Array.from({ length: 5000 }, () => [3 + next(), 45 + next()])
   for (const polygon of [circle(19_000), ring(...wild, wild[0]!)]) {
     const began = performance.now()
-    const [area] = areasOf({ ...base, spatial_domain: { polygons: [polygon] } } as never)
+    const [area] = await areasOf({ ...base, spatial_domain: { polygons: [polygon] } } as never)
     expect(area!.shape.flat(2).length).toBeLessThan(250)
     // With every position the union alone takes tens of seconds.
     expect(performance.now() - began).toBeLessThan(5000)
