@@ -1,6 +1,7 @@
 import type { File } from '@dagger.io/dagger'
 import { expect, test } from 'vitest'
 import { inferenceInput, tidyInference } from '../../api/inference/schema.ts'
+import { moduleCatalogue } from '../../pipelines/module-catalogue.ts'
 import { readRequest } from '../../pipelines/module-request.ts'
 import type { InferenceRequest } from '../../pipelines/request.ts'
 import { areasOf } from '../../pipelines/search/areas.ts'
@@ -140,4 +141,61 @@ test('a polygon of very many positions, or one that crosses itself, is planned a
     // With every position the union alone takes tens of seconds.
     expect(performance.now() - began).toBeLessThan(5000)
   }
+})
+
+const text = (contents: string) =>
+  ({ name: async () => 'place.geojson', contents: async () => contents }) as never
+
+test.each<[string, object, RegExp]>([
+  ['a file of words', { polygon: text('POLYGON((1 1))') }, /request\.polygon: place\.geojson/],
+  [
+    'a collection of nothing',
+    { polygon: text('{"type":"FeatureCollection","features":[]}') },
+    /request\.polygon: place\.geojson: is a FeatureCollection of nothing/,
+  ],
+  [
+    'a collection without features',
+    { polygon: text('{"type":"FeatureCollection"}') },
+    /of nothing/,
+  ],
+  [
+    'a collection of points',
+    {
+      polygon: text(
+        '{"type":"FeatureCollection","features":[{"type":"Feature","geometry":{"type":"Point","coordinates":[1,1]}}]}',
+      ),
+    },
+    /place\.geojson: feature 0/,
+  ],
+  ['null', { polygon: text('null') }, /request\.polygon/],
+  ['three numbers', { bbox: '1,2,3' }, /request\.invalid: bbox/],
+  ['words', { bbox: 'a,b,c,d' }, /request\.invalid: bbox/],
+  ['a box without end', { bbox: '1,2,1e999,4' }, /request\.invalid: bbox/],
+  ['an empty box', { bbox: '' }, /request\.invalid: bbox/],
+  ['a box upside down', { bbox: '1,3,2,2' }, /bbox\.0/],
+  ['no day', { bbox: '1,2,3,4', datetime: '' }, /request\.temporal_domain/],
+  ['a time of day', { datetime: '2024-06-10T10:00:00Z' }, /request\.temporal_domain/],
+  ['too much cloud', { maxcc: 101 }, /maxcc/],
+  ['coverage of words', { minCoverage: 'all' }, /min_coverage/],
+  ['a fortnight', { onePer: 'fortnight' }, /one_per/],
+])('the command line refuses %s by name', async (_name, args, said) => {
+  await expect(readRequest(args)).rejects.toThrow(said)
+})
+
+test.each([
+  '{"earthdata": "s3cret"',
+  's3cret',
+  '["s3cret"]',
+  '{"password": "s3cret"}',
+  '{"sentinelhub": {"id": "s3cret"}}',
+  '{"tokens": {"x": ["s3cret"]}}',
+  '{"buckets": "s3cret"}',
+])('credentials that are wrong are named, never repeated: %s', async (secret) => {
+  const credentials = { plaintext: async () => secret } as never
+  const failed = await moduleCatalogue({ credentials }).then(
+    () => undefined,
+    (error: Error) => error,
+  )
+  expect(failed!.message).toMatch(/^catalogue\.credentials: /)
+  expect(failed!.message).not.toContain('s3cret')
 })
