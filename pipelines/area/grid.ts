@@ -1,5 +1,6 @@
 import type { Grid } from '../../connectors/item.ts'
 import { type Box, boxOf, eastOf, projection } from './crs.ts'
+import type { Ring } from './shapes.ts'
 
 /** Where pixel edges lie: `origin + n * resolution`, metres. */
 export interface Lattice {
@@ -67,6 +68,48 @@ export const windowOf = (
     width: right - left,
     height: bottom - top,
   }
+}
+
+/** Both polar grids have the pole at their centre. */
+const POLES: Readonly<Record<number, number>> = { 32661: 90, 32761: -90 }
+const POLE_AT = 2_000_000
+const EDGE_STEPS = 8
+/** Every longitude in any frame: around a pole a grid has all of them. */
+const ALL_ROUND = 540
+
+/**
+ * What a grid covers, in degrees, its sides densified: not the box that it was cut from, which
+ * leans against it the more the farther the zone's middle is.
+ *
+ * @param frame a longitude that the outline is brought near to
+ * @param margin metres added on every side
+ */
+export const outlineOf = (grid: Grid, frame: number, margin: number): Ring => {
+  const { epsg, transform, width, height } = grid
+  const [x, size, , y] = transform
+  const [left, right] = [x - margin, x + width * size + margin]
+  const [top, bottom] = [y + margin, y - height * size - margin]
+  const convert = projection(epsg)
+  const sides = Array.from({ length: EDGE_STEPS }, (_, n) => n / EDGE_STEPS)
+  const ring = [
+    ...sides.map((f) => [left + f * (right - left), top]),
+    ...sides.map((f) => [right, top + f * (bottom - top)]),
+    ...sides.map((f) => [right + f * (left - right), bottom]),
+    ...sides.map((f) => [left, bottom + f * (top - bottom)]),
+  ].map((point) => convert.inverse(point as [number, number]) as [number, number])
+  const pole = POLES[epsg]
+  const inside = (low: number, high: number) => low <= POLE_AT && POLE_AT <= high
+  if (pole !== undefined && inside(left, right) && inside(bottom, top)) {
+    const edge = ring.reduce((far, [, lat]) => (Math.abs(lat) < Math.abs(far) ? lat : far), pole)
+    return [-1, 1, 1, -1, -1].map((side, n) => [side * ALL_ROUND, n % 4 < 2 ? edge : pole])
+  }
+  const middle = convert.inverse([(left + right) / 2, (top + bottom) / 2])[0]!
+  const home = middle - Math.round((middle - frame) / 360) * 360
+  const near = ring.map(([lon, lat]): [number, number] => [
+    lon - Math.round((lon - home) / 360) * 360,
+    lat,
+  ])
+  return [...near, near[0]!]
 }
 
 /** The box in degrees that holds a grid's corners. */

@@ -1,8 +1,8 @@
 import type { Geom } from 'polyclip-ts'
 import type { FrozenItem, Grid } from '../../connectors/item.ts'
 import type { ModalityItems } from '../../steps/plan-context.ts'
-import { type Box, centreOf, isKnownCrs, utmOf } from '../area/crs.ts'
-import { boxOfGrid, type Lattice } from '../area/grid.ts'
+import { type Box, centreOf, eastOf, isKnownCrs, utmOf } from '../area/crs.ts'
+import { boxOfGrid, type Lattice, outlineOf } from '../area/grid.ts'
 import { footprintShape } from '../area/polygon.ts'
 import { boxShape, overlapOf, type Shape, squareDegrees, touches, unionOf } from '../area/shapes.ts'
 import { breathe } from '../breathe.ts'
@@ -21,8 +21,10 @@ const MOST_PIXELS = 400_000_000
 const MOST_SERVED = 2400
 const NEAR_DAYS = [7, 14, 28]
 const NEAREST = 5
-// A scene's footprint is simplified: what touches within this distance may have pixels inside.
+// A scene's footprint is simplified: what touches within this distance, degrees and metres, may have
+// pixels inside.
 const GROWN = 0.01
+const RIM = 1100
 
 const grown = ([west, south, east, north]: Box): Box => [
   west,
@@ -206,7 +208,8 @@ export class AreaSearch {
 
   /** One tile on one day; undefined where no item of some modality lies in the tile. */
   private task(area: Area, tile: Tile, days: readonly (Day | undefined)[]): FoundTask | undefined {
-    const shape = boxShape(grown(tile.box))
+    const frame = (area.box[0] + eastOf(area.box)) / 2
+    const shape: Geom = [outlineOf(tile.grid, frame, RIM)]
     const box = unionOf([boxShape(tile.box)]) as Geom
     const whole = squareDegrees(box as Shape)
     const parts: ModalityItems[] = []

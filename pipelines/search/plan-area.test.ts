@@ -252,6 +252,35 @@ test('a polygon is its box, cut only where asked; a Sentinel-2 tile is its own g
   expect(tile.tasks[0]!.source.grid).toMatchObject({ width: 10980, height: 10980, epsg: 32631 })
 })
 
+test('each tile of a large place has every item that lies on its grid', async () => {
+  const place = [2, 46, 3.65, 47.15] as const
+  const whole = squareItem({ ...A, cloud: 1, x: 400000, y: 5.3e6, side: 300000 })
+  const grids = (await plan(days(['2024-06-10'], place as never), [whole])).tasks
+  expect(grids).toHaveLength(36)
+  // An item of half a kilometre in each corner of each tile's grid.
+  const corners = grids.flatMap(({ source: { grid } }, n) => {
+    const [left, , , top] = grid.transform
+    const [right, bottom] = [left + grid.width * 10 - 500, top - grid.height * 10 + 500]
+    const at = { datetime: A.datetime, cloud: 1, side: 500 }
+    return [left, right].flatMap((x, i) =>
+      [top, bottom].map((y, k) => squareItem({ ...at, id: `${n} ${i}${k}`, x, y })),
+    )
+  })
+  const inside = corners.filter(({ footprint }) =>
+    (footprint.coordinates as number[][][])[0]!.every(
+      ([lon, lat]) => lon! > place[0] && lon! < place[2] && lat! > place[1] && lat! < place[3],
+    ),
+  )
+  const { tasks } = await plan(days(['2024-06-10'], place as never), inside)
+  for (const { id } of inside) {
+    const { grid } = grids[Number(id.split(' ')[0])]!.source
+    const task = tasks.find(
+      ({ source }) => String(source.grid.transform) === String(grid.transform),
+    )
+    expect(ids(task!)).toContain(id)
+  }
+})
+
 test('days that are none, too many tasks and boxes too wide are refused by field', async () => {
   await expect(plan(days(['2024-02-30']))).rejects.toThrow(/request\.temporal_domain/)
   await expect(plan(days(['2024-06-10_2024-06-01']))).rejects.toThrow(/ends before it begins/)
