@@ -10,6 +10,7 @@ import { embedded } from './database/embedded.ts'
 import { startHousekeeping } from './housekeeping.ts'
 import { Listener } from './database/listener.ts'
 import { seedShipped } from './models/shipped.ts'
+import { ModelJobs } from './runs/model-jobs.ts'
 import { Runner } from './runs/runner.ts'
 import { FolderStore } from './storage/folder.ts'
 import { S3Store } from './storage/s3.ts'
@@ -73,9 +74,11 @@ export const start = async (config: Config, roles: Roles): Promise<Started> => {
     ? new Runner({ db, config, store, catalogue }, listener, name)
     : undefined
   runner?.start()
+  const jobs = roles.runner ? new ModelJobs({ db, config, store, catalogue }, listener) : undefined
+  jobs?.start()
 
   const close = async (graceSeconds = 20): Promise<void> => {
-    await runner?.drain(graceSeconds)
+    await Promise.all([runner?.drain(graceSeconds), jobs?.drain()])
     await endHousekeeping?.()
     if (server) {
       const closed = new Promise((done) => server.close(done))

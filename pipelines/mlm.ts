@@ -21,6 +21,7 @@ const run = z.looseObject({
   mean: z.array(z.number()).nullish(),
   std: z.array(z.number()).nullish(),
   weights: z.looseObject({}).optional(),
+  checkpoint: z.looseObject({}).optional(),
 })
 
 /** Where the weights are, as a URL or URN, and their digest where it is known. */
@@ -34,7 +35,7 @@ const weightsOf = (block: z.output<typeof run>): { href: string; digest: string 
       sha256: z.string(),
     })
     .partial()
-    .parse(block.weights ?? {})
+    .parse(block.weights ?? block.checkpoint ?? {})
   const wheel = from.pypi && `pkg:pypi/${from.pypi.replace('==', '@')}#${from.path}`
   return { href: from.url ?? wheel ?? `./${from.file ?? 'model.onnx'}`, digest: from.sha256 }
 }
@@ -84,7 +85,7 @@ const wordsOf = (model: ModelMetadata) => {
     bands: bands.map((name) => ({ name })),
     'mlm:name': model.display_name,
     'mlm:architecture': 'unknown',
-    'mlm:framework': 'ONNX',
+    'mlm:framework': block.checkpoint ? 'PyTorch' : 'ONNX',
     'mlm:tasks': tasks,
     'mlm:input': [
       {

@@ -1,5 +1,6 @@
 import { parse } from 'yaml'
 import { z } from 'zod'
+import { metadataOfConfig } from '../steps/terratorch-inference/metadata.ts'
 import { contractOf, knownNames, stepNamed } from '../steps/contracts.ts'
 import { invalid } from './errors.ts'
 import { modelOf, stepFor } from './runs-by.ts'
@@ -73,3 +74,11 @@ export const parseModel = (text: string, name = 'model'): ModelMetadata => {
   if (!parsed.success) throw invalid('model.invalid', name, parsed.error)
   return parsed.data
 }
+
+/**
+ * A model that is nothing but a TerraTorch config and the checkpoint given beside it.
+ *
+ * @throws PlanError `model.bad_config`, naming the field
+ */
+export const modelOfConfig = (text: string, name = 'config'): ModelMetadata =>
+  modelMetadata.parse(metadataOfConfig(text, name))

@@ -5,14 +5,15 @@ import { contracts, type StepName } from '../steps/contracts.ts'
 import { decodeScript, scriptName } from '../steps/generic-python-processor/script.ts'
 import type { Scene } from '../steps/plan-context.ts'
 import { registry, scenesInZip } from '../steps/registry.ts'
-import { weightsOf } from '../steps/weights.ts'
+import { exported } from '../steps/terratorch-inference/step.ts'
+import { filesOf, MODEL_FILES, type ModelFileKey } from '../steps/weights.ts'
 import type { Catalogues } from './catalogues.ts'
 import { compose } from './compose.ts'
 import { invalid, PlanError } from './errors.ts'
 import { summarize } from './manifest.ts'
 import { modelToMlm } from './mlm.ts'
 import { readModelText } from './mlm-read.ts'
-import { type ModelMetadata, parseModel } from './model.ts'
+import { type ModelMetadata, modelOfConfig, parseModel } from './model.ts'
 import { moduleCatalogue } from './module-catalogue.ts'
 import type { Processor } from './plan.ts'
 import { missingText, type Planned, planRequest } from './planner.ts'
@@ -25,6 +26,8 @@ export type InferenceArguments = Maybe<{
   model: string
   modelFile: File
   weights: File
+  config: File
+  checkpoint: File
   request: File
   scene: File
   inputs: Directory
@@ -60,7 +63,7 @@ const jsonObject = (text: string, code: string, name: string, such = '{"threshol
   }
 }
 
-/** The metadata by `model` (a shipped name) or `modelFile`. @throws `model.not_found` */
+/** The metadata by `model` (a shipped name), `modelFile` or `config`. @throws `model.*` */
 export const readModel = async (
   dag: Client,
   assets: Directory,
@@ -68,13 +71,15 @@ export const readModel = async (
 ): Promise<ModelMetadata> => {
   if (args.modelFile)
     return readModelText(await args.modelFile.contents(), await args.modelFile.name())
+  if (args.config && args.model === undefined)
+    return modelOfConfig(await args.config.contents(), await args.config.name())
   const shipped = (await assets.directory('models').entries())
     .filter((name) => name.endsWith('.yaml'))
     .map((name) => name.slice(0, -5))
   if (args.model === undefined || !shipped.includes(args.model))
     throw new PlanError(
       'model.not_found',
-      `no model ${args.model ?? 'was named'}: use --model with one of ${shipped.join(', ')}, or --model-file`,
+      `no model ${args.model ?? 'was named'}: use --model with one of ${shipped.join(', ')}, --model-file, or --config and --checkpoint of TerraTorch`,
     )
   return parseModel(await assets.file(`models/${args.model}.yaml`).contents(), `${args.model}.yaml`)
 }
@@ -157,16 +162,28 @@ const geoserverUrlOf = (args: InferenceArguments): { geoserverUrl?: string } => 
   return args.geoserver ? { geoserverUrl: 'http://geoserver:8080/geoserver' } : {}
 }
 
+/** What is given beside the model's YAML, by its key in the `inference` block. */
+const givenFiles = (args: InferenceArguments): [ModelFileKey, File][] =>
+  (Object.keys(MODEL_FILES) as ModelFileKey[]).flatMap((key) =>
+    args[key] ? [[key, args[key]] as [ModelFileKey, File]] : [],
+  )
+
+/** The project's files, and below models/ what is given beside them. */
+const withGiven = (assets: Directory, args: InferenceArguments): Directory =>
+  givenFiles(args).reduce(
+    (made, [key, file]) => made.withFile(`models/${MODEL_FILES[key]}`, file),
+    assets,
+  )
+
 /** @throws PlanError `model.no_weights` before any step runs */
-const checkWeights = async (assets: Directory, model: ModelMetadata, given: File | undefined) => {
-  const from = weightsOf(model.inference)
-  if (!from || !('file' in from)) return
-  if (given && from.file === 'weights.onnx') return
-  if ((await assets.glob(`models/${from.file}`)).length === 0)
+const checkFiles = async (assets: Directory, model: ModelMetadata): Promise<void> => {
+  for (const [key, from] of filesOf(model.inference)) {
+    if (!('file' in from) || (await assets.glob(`models/${from.file}`)).length > 0) continue
     throw new PlanError(
       'model.no_weights',
-      `inference.weights.file: there is no models/${from.file}: pass your own with --weights and name it weights.onnx in the model's file`,
+      `inference.${key}.file: there is no models/${from.file}: pass your own with --${key} and name it ${MODEL_FILES[key]} in the model's file`,
     )
+  }
 }
 
 /** The scenes of a zip among the inputs or at a URL, in this session. */
@@ -194,7 +211,7 @@ const planOf = async (
     ...args,
     model: args.model ?? request.model_display_name ?? undefined,
   })
-  await checkWeights(assets, model, args.weights)
+  await checkFiles(withGiven(assets, args), model)
   const inputs = await inputsOf(dag, args)
   const files = (await inputs.entries()).filter((name) => /\.(tiff?|zip|gpkg|nc)$/i.test(name))
   // A scene given by name is run whatever its ending: the step says what is wrong with it.
@@ -244,7 +261,7 @@ export const composeInference = async (
   if (args.geoserverPassword) secrets.geoserverPassword = args.geoserverPassword
   const env = {
     dag,
-    assets: args.weights ? assets.withFile('models/weights.onnx', args.weights) : assets,
+    assets: withGiven(assets, args),
     runKey: plan.inference_id,
     secrets,
     ...(args.geoserver ? { services: { geoserver: args.geoserver } } : {}),
@@ -252,6 +269,26 @@ export const composeInference = async (
   const { outputs, manifest } = await compose(env, plan, inputs)
   const gaps = missing.map((gap) => `no data  ${missingText(gap)}`)
   return { outputs, summary: [summarize(manifest), ...gaps].join('\n') }
+}
+
+/**
+ * A TerraTorch model as ONNX, as the step itself makes it: `model.onnx`, `runtime.json`, `log.txt`.
+ *
+ * @throws Error with the code of a model that cannot be exported
+ */
+export const exportModel = async (
+  dag: Client,
+  assets: Directory,
+  given: { readonly config: File; readonly checkpoint: File },
+  tile?: number,
+): Promise<Directory> => {
+  const env = { dag, assets: withGiven(assets, given), runKey: crypto.randomUUID(), secrets: {} }
+  const config = { file: MODEL_FILES.config }
+  const checkpoint = { file: MODEL_FILES.checkpoint }
+  const out = exported(env, { config, checkpoint, tile, allow_private_hosts: false })
+  const answer = JSON.parse(await out.file('answer.json').contents())
+  if (answer.code) throw new Error(`${answer.code}: ${answer.message}`)
+  return out.withoutFile('answer.json')
 }
 
 /** One step on its own; its failure fails the call. @throws Error with the step's code */

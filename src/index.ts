@@ -15,6 +15,7 @@ import {
 import { checkLake, checkModels } from '../pipelines/module-checks.ts'
 import {
   composeInference,
+  exportModel,
   modelText,
   planText,
   readScriptFile,
@@ -53,6 +54,10 @@ export class Geodag {
     modelFile?: File,
     /** ONNX weights for model-file, when its inference.weights.file is weights.onnx */
     weights?: File,
+    /** TerraTorch's YAML of your fine-tuned model: with checkpoint instead of model, or as config.yaml of model-file */
+    config?: File,
+    /** The .ckpt of the same training; checkpoint.ckpt of model-file */
+    checkpoint?: File,
     /** The request, YAML or JSON: the body of POST /v2/inference */
     request?: File,
     /** One GeoTIFF to run on */
@@ -108,6 +113,8 @@ export class Geodag {
       model,
       modelFile,
       weights,
+      config,
+      checkpoint,
       request,
       scene,
       inputs,
@@ -144,6 +151,10 @@ export class Geodag {
     model?: string,
     /** A model's metadata of your own, YAML, or a STAC MLM Item */
     modelFile?: File,
+    /** TerraTorch's YAML of your fine-tuned model */
+    config?: File,
+    /** The .ckpt of the same training */
+    checkpoint?: File,
     /** The request, YAML or JSON */
     request?: File,
     /** One GeoTIFF */
@@ -182,6 +193,8 @@ export class Geodag {
     return planText(dag, this.assets, {
       model,
       modelFile,
+      config,
+      checkpoint,
       request,
       scene,
       inputs,
@@ -213,6 +226,19 @@ export class Geodag {
     as: string = 'json',
   ): Promise<string> {
     return modelText(dag, this.assets, { model: name, modelFile }, as)
+  }
+
+  /** Export a fine-tuned TerraTorch model to ONNX: model.onnx and runtime.json, proved against torch. */
+  @func()
+  async exportModel(
+    /** TerraTorch's YAML, such as config_deploy.yaml */
+    config: File,
+    /** The .ckpt of the same training */
+    checkpoint: File,
+    /** Side of the window in pixels; by default the config's */
+    tile?: number,
+  ): Promise<Directory> {
+    return exportModel(dag, this.assets, { config, checkpoint }, tile)
   }
 
   /** Make the demo's synthetic scene, bands of Sentinel-2 L1C: a lake, a river, clouds; EPSG:32630, 10 m. */
@@ -262,6 +288,17 @@ export class Geodag {
     input: Directory,
   ): Promise<Directory> {
     return runOne(dag, this.assets, 'onnx-inference', parameters, input)
+  }
+
+  /** Step: a fine-tuned TerraTorch model over a model input. */
+  @func()
+  async terratorchInference(
+    /** JSON of the step's parameters: the inference block of a model's YAML */
+    parameters: string,
+    /** What url-connector returned */
+    input: Directory,
+  ): Promise<Directory> {
+    return runOne(dag, this.assets, 'terratorch-inference', parameters, input)
   }
 
   /** Step: your Python script in the sandbox: no network, no capabilities, limits. */

@@ -7,6 +7,7 @@ import { contract as onnxInference } from './onnx-inference/contract.ts'
 import { contract as postprocessGeneric } from './postprocess-generic/contract.ts'
 import { contract as pushToGeoserver } from './push-to-geoserver/contract.ts'
 import { contract as runInference } from './run-inference/contract.ts'
+import { contract as terratorchInference } from './terratorch-inference/contract.ts'
 import { contract as urlConnector } from './url-connector/contract.ts'
 
 /** Every step's contract: what the plan and the API may see of a step. */
@@ -15,6 +16,7 @@ export const contracts = {
   'data-connector': dataConnector,
   'onnx-inference': onnxInference,
   'run-inference': runInference,
+  'terratorch-inference': terratorchInference,
   'mask-sources': maskSources,
   'cloud-mask': cloudMask,
   'generic-python-processor': genericPythonProcessor,

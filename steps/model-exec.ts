@@ -1,6 +1,6 @@
-import type { Directory } from '@dagger.io/dagger'
+import type { Directory, File } from '@dagger.io/dagger'
 import { image, runPython, type StepEnvironment, type StepInput, withServices } from './step.ts'
-import type { Weights } from './weights.ts'
+import type { ModelFile, Weights } from './weights.ts'
 
 /** The folder of the graph and its name in it; what is fetched comes by an exec of its own, once for all scenes. */
 export const modelFolder = (
@@ -19,13 +19,33 @@ export const modelFolder = (
       .withDirectory('.', env.assets.directory('models'), { include })
     return { folder, name }
   }
-  const wanted = JSON.stringify({ ...from, allow_private_hosts })
-  const base = 'url' in from ? withServices(env, image(env, 'raster')) : image(env, 'raster')
-  const folder = base
-    .withExec(['python3', '-m', 'geodag.weights', wanted, '/weights'])
-    .directory('/weights')
-  return { folder, name: 'model.onnx' }
+  return { folder: brought(env, { ...from, allow_private_hosts }), name: 'model.onnx' }
 }
+
+const brought = (env: StepEnvironment, wanted: object): Directory => {
+  const base = 'url' in wanted ? withServices(env, image(env, 'raster')) : image(env, 'raster')
+  return base
+    .withExec(['python3', '-m', 'geodag.weights', JSON.stringify(wanted), '/weights'])
+    .directory('/weights')
+}
+
+/** A file that nobody has pinned yet; `key` names this try, for a URL may serve new bytes. */
+export const fetchedUrl = (
+  env: StepEnvironment,
+  wanted: { url: string; field: string; allow_private_hosts: boolean },
+  key: string,
+): File => brought(env, { ...wanted, key }).file('model.onnx')
+
+/** One file of a model by its own; `field` is its name in the `inference` block, for messages. */
+export const fetchedFile = (
+  env: StepEnvironment,
+  from: ModelFile,
+  field: string,
+  allow_private_hosts: boolean,
+): File =>
+  'file' in from
+    ? env.assets.file(`models/${from.file}`)
+    : brought(env, { ...from, field, allow_private_hosts }).file('model.onnx')
 
 /**
  * Runs a model over the model input: what onnx-inference and every step share that has a graph.

@@ -8,6 +8,7 @@ import { postprocessGeneric } from './postprocess-generic/step.ts'
 import { pushToGeoserver } from './push-to-geoserver/step.ts'
 import { runInference } from './run-inference/step.ts'
 import type { Step } from './step.ts'
+import { terratorchInference } from './terratorch-inference/step.ts'
 import { scenesInZip, urlConnector } from './url-connector/step.ts'
 
 // A list of differently typed steps: each is called with what its own contract parsed.
@@ -19,6 +20,7 @@ export const registry: Readonly<Record<StepName, Step>> = {
   'data-connector': erase(dataConnector),
   'onnx-inference': erase(onnxInference),
   'run-inference': erase(runInference),
+  'terratorch-inference': erase(terratorchInference),
   'mask-sources': erase(maskSources),
   'cloud-mask': erase(cloudMask),
   'generic-python-processor': erase(genericPythonProcessor),

@@ -2,23 +2,48 @@ import { z } from 'zod'
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 
+const file = z.strictObject({
+  file: z.string().regex(/^(?!.*\.\.)[\w.-]+(\/[\w.-]+)*$/, 'a path below models/'),
+})
+const pinned = z.strictObject({
+  url: z.url({ protocol: /^https?$/ }).max(8000),
+  sha256,
+})
+
+/** A file of a model: beside the model's YAML, or at a URL, pinned by hash. */
+export const modelFile = z.union([file, pinned])
+export type ModelFile = z.output<typeof modelFile>
+
 /** Where the weights are: beside the model's YAML, in a wheel of PyPI or at a URL, pinned by hash. */
 export const weights = z.union([
-  z.strictObject({
-    file: z.string().regex(/^(?!.*\.\.)[\w.-]+(\/[\w.-]+)*$/, 'a path below models/'),
-  }),
+  file,
   z.strictObject({
     pypi: z.string().regex(/^[\w.-]+==[\w.]+$/, 'package==version'),
     path: z.string().describe('Path inside the wheel'),
     sha256,
   }),
-  z.strictObject({
-    url: z.url({ protocol: /^https?$/ }).max(8000),
-    sha256,
-  }),
+  pinned,
 ])
 export type Weights = z.output<typeof weights>
 
-/** Where a model's `inference` block says its weights are; undefined for a block without any. */
-export const weightsOf = (inference: unknown): Weights | undefined =>
-  z.looseObject({ weights }).safeParse(inference).data?.weights
+/** The files that a model may be made of, and the name below models/ of one that is given beside it. */
+export const MODEL_FILES = {
+  weights: 'weights.onnx',
+  config: 'config.yaml',
+  checkpoint: 'checkpoint.ckpt',
+} as const
+export type ModelFileKey = keyof typeof MODEL_FILES
+
+const files = z.looseObject({
+  weights: weights.optional(),
+  config: modelFile.optional(),
+  checkpoint: modelFile.optional(),
+})
+
+/** Where a model's `inference` block says its files are, key by key; empty for a block without any. */
+export const filesOf = (inference: unknown): [ModelFileKey, Weights][] => {
+  const read = files.safeParse(inference).data
+  return (Object.keys(MODEL_FILES) as ModelFileKey[]).flatMap((key) =>
+    read?.[key] ? [[key, read[key]] as [ModelFileKey, Weights]] : [],
+  )
+}

@@ -130,8 +130,23 @@ export interface Database {
     description: string | null
     status: Generated<string>
     train_options: ColumnType<Record<string, unknown>, string, string>
-    inference: ColumnType<Record<string, unknown>, string, string>
+    inference: Json<Record<string, unknown> | null>
     created_by: string
+    created_at: Time
+    error: Json<{ code: string; message: string } | null>
+    stored_bytes: ColumnType<string, number | undefined, number>
+  }
+  model_job: {
+    id: Generated<string>
+    tune_id: string | null
+    model_id: string | null
+    config_url: string
+    checkpoint_url: string
+    status: Generated<string>
+    attempt: Generated<number>
+    fence: Generated<number>
+    lease_until: MaybeTime
+    not_before: MaybeTime
     created_at: Time
   }
   inf_generic_processor: Owned & {

@@ -188,6 +188,17 @@ export const findTune = (
     .where(visible(user, config.DEFAULT_SYSTEM_USER, 'tune', 'tune'))
     .executeTakeFirst()
 
+/** @throws HttpError 422 for a tune whose export is not done, or has failed */
+const checkFinished = (tune: TuneRow | undefined): void => {
+  if (!tune || tune.status === 'Finished') return
+  const why = tune.error
+    ? `${tune.error.code}: ${tune.error.message}`
+    : 'wait for its status Finished'
+  throw new HttpError(422, {
+    msg: `Tune in state: ${tune.status} cannot be used for inference: ${why}`,
+  })
+}
+
 /** Checks in the recorded order and gathers the run's config. @see docs/wire.md#inference */
 export const prepare = async (
   deps: { db: Db; config: Config },
@@ -206,6 +217,7 @@ export const prepare = async (
   if (!model) throw new HttpError(404, 'Model not found. Ensure it exists before retrying.')
   checkReady(model, input.fine_tuning_id)
   const tune = input.fine_tuning_id ? await findTune(deps, user, input.fine_tuning_id) : undefined
+  checkFinished(tune)
   const options = (tune?.train_options ?? {}) as Record<string, any>
   const specs = first<Record<string, unknown>>(
     input.model_input_data_spec,
@@ -244,7 +256,7 @@ export const prepare = async (
   )
   if (steps.length === 0)
     throw new HttpError(422, { msg: 'pipeline_steps is empty in the request and in the model.' })
-  if (steps.some((step) => step.process_id === 'terratorch-inference') && !tune)
+  if (steps.some((step) => step.process_id === 'terratorch-inference') && !inference)
     throw new HttpError(422, {
       msg: `Tune ${input.fine_tuning_id} not found: see GET /v2/tunes for those that you can run.`,
     })

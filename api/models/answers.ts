@@ -25,7 +25,7 @@ export const modelSchema = named(
     id: uuid,
     ...stampFields,
     status: z.string(),
-    inference: anyObject.optional().meta({ description: 'How its ONNX weights are run' }),
+    inference: anyObject.optional().meta({ description: 'How its files are run' }),
   }),
 )
 export const modelsSchema = pageOf('Models', modelSchema)

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
 import { told } from '../http/answers.ts'
+import { inTransaction } from '../http/idempotency.ts'
 import { MIDDLE } from '../http/limits.ts'
 import { envelope, fail, KEY_USED, paging, type Router, uuidParams } from '../http/routing.ts'
 import type { Store } from '../storage/store.ts'
@@ -9,7 +10,8 @@ import { aModel, anItem, deployed, mlmItem, modelSchema, modelsSchema } from './
 import { modelRepository } from './repository.ts'
 import { asItem, fromItem } from './item.ts'
 import { deployInput, modelAnswer, modelInput } from './schema.ts'
-import { keepWeights } from './weights.ts'
+import { fileUrl, queueJob } from './jobs.ts'
+import { keepFiles } from './weights.ts'
 
 const tag = 'Models'
 const path = '/v2/models'
@@ -22,7 +24,7 @@ export const modelRoutes = (router: Router, db: Db, config: Config, store: Store
   const models = modelRepository(db, config)
   const kept = async (body: z.output<typeof modelInput>) => ({
     ...body,
-    inference: await keepWeights(store, body.inference),
+    inference: await keepFiles(store, body.inference),
   })
   router.add(
     {
@@ -153,11 +155,20 @@ export const modelRoutes = (router: Router, db: Db, config: Config, store: Store
             msg: `Both model_checkpoint_url and model_configs_url should be provided in the \`${row.display_name}\` model to run inference on a fine-tuned model.`,
           },
         ])
-      if (['DEPLOY_IN_PROGRESS', 'COMPLETED', 'UNAVAILABLE'].includes(row.status))
+      if (
+        ['DEPLOY_REQUESTED', 'DEPLOY_IN_PROGRESS', 'COMPLETED', 'UNAVAILABLE'].includes(row.status)
+      )
         return fail(422, {
           message: `Model in state: ${row.status} cannot be redeployed. Create a new Model.`,
         })
-      const next = await models.setStatus(row.id, 'DEPLOY_REQUESTED', onboarding)
+      const urls = {
+        config_url: fileUrl(onboarding.model_configs_url, 'model_configs_url'),
+        checkpoint_url: fileUrl(onboarding.model_checkpoint_url, 'model_checkpoint_url'),
+      }
+      const next = await inTransaction(db, async (trx) => {
+        await queueJob(trx, { model_id: row.id }, urls)
+        return modelRepository(trx, config).setStatus(row.id, 'DEPLOY_REQUESTED', onboarding)
+      })
       const { id, internal_name, display_name, status } = next
       return reply.json(200, { id, internal_name, display_name, status })
     },

@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely'
 import { z } from 'zod'
-import { onnxParameters } from '../../steps/onnx-inference/contract.ts'
+import { terratorchParameters } from '../../steps/terratorch-inference/contract.ts'
 import type { ModelTable } from '../database/database.ts'
 import { stamps } from '../http/time.ts'
 
@@ -58,8 +58,8 @@ export const modelInput = z.object({
   model_onboarding_config: onboarding,
   latest: z.boolean().nullish(),
   version: z.number().nullish(),
-  /** Beyond the seed: how ONNX weights are run (steps/onnx-inference/contract.ts) */
-  inference: onnxParameters.nullish(),
+  /** Beyond the seed: how ONNX weights, or a TerraTorch config and checkpoint, are run */
+  inference: terratorchParameters.nullish(),
 })
 export const deployInput = z.looseObject({
   fine_tuned_model_id: z.string().max(100).nullish(),

@@ -5,48 +5,51 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { z } from 'zod'
-import type { onnxParameters } from '../../steps/onnx-inference/contract.ts'
+import type { terratorchParameters } from '../../steps/terratorch-inference/contract.ts'
+import { filesOf, MODEL_FILES, type ModelFileKey } from '../../steps/weights.ts'
 import { invalidBody } from '../http/errors.ts'
 import { ownerTag } from '../storage/owner.ts'
 import { NotServed, type Store } from '../storage/store.ts'
 
-type Inference = z.output<typeof onnxParameters> | null | undefined
+type Inference = z.output<typeof terratorchParameters> | null | undefined
 
-/** Where weights that were shared through the store are kept, by their hash. */
-export const weightsKey = (sha256: string): string => `model-weights/${sha256}.onnx`
+/** Below it everything that is kept of one file. */
+export const modelFileFolder = (sha256: string): string => `model-weights/${sha256}`
 
-const refuse = (field: string, msg: string): never => {
-  throw invalidBody(msg, 'inference', 'weights', field)
+/** Where a model's file that was shared through the store is kept, by its hash. */
+export const modelFileKey = (key: ModelFileKey, sha256: string): string =>
+  `${modelFileFolder(sha256)}/${MODEL_FILES[key]}`
+
+const refuse = (key: ModelFileKey, field: string, msg: string): never => {
+  throw invalidBody(msg, 'inference', key, field)
 }
 
-/**
- * Keeps weights that a user shared through the store: a shared URL ends after 8 hours, a model does
- * not. Others are fetched by the step.
- *
- * @returns what the model's row says of its weights: the URL without its signature
- * @throws HttpError 422 for a URL that is not served or a file with another hash
- */
-export const keepWeights = async (store: Store, inference: Inference): Promise<Inference> => {
-  const weights = inference?.weights
-  if (!weights || !('url' in weights) || !store.owns(weights.url)) return inference
-  const kept = {
-    ...inference,
-    weights: { url: weights.url.split('?')[0]!, sha256: weights.sha256 },
-  }
-  if ((await store.size(weightsKey(weights.sha256))) !== undefined) return kept
+/** sha256 of a file, hex. */
+export const hashOf = async (path: string): Promise<string> => {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(path), hash)
+  return hash.digest('hex')
+}
+
+/** One file out of the store to where models are kept. @throws HttpError 422 */
+const keepFile = async (
+  store: Store,
+  key: ModelFileKey,
+  { url, sha256 }: { url: string; sha256: string },
+): Promise<void> => {
+  if ((await store.size(modelFileKey(key, sha256))) !== undefined) return
   const folder = await mkdtemp(join(tmpdir(), `geodag-weights-${ownerTag()}-`))
-  const path = join(folder, 'model.onnx')
+  const path = join(folder, 'file')
   try {
-    await store.download(weights.url, path)
-    const hash = createHash('sha256')
-    await pipeline(createReadStream(path), hash)
-    const found = hash.digest('hex')
-    if (found !== weights.sha256)
-      refuse('sha256', `the file's sha256 is ${found}: name it, or upload the right file`)
-    await store.putFile(weightsKey(weights.sha256), path)
+    await store.download(url, path)
+    const found = await hashOf(path)
+    if (found !== sha256)
+      refuse(key, 'sha256', `the file's sha256 is ${found}: name it, or upload the right file`)
+    await store.putFile(modelFileKey(key, sha256), path)
   } catch (error) {
     if (error instanceof NotServed)
       refuse(
+        key,
         'url',
         `${error.message}: upload the file, or ask for a new URL (they end after 8 hours)`,
       )
@@ -54,5 +57,22 @@ export const keepWeights = async (store: Store, inference: Inference): Promise<I
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
-  return kept
+}
+
+/**
+ * Keeps weights, config and checkpoint that a user shared through the store: a shared URL ends after
+ * 8 hours, a model does not. Others are fetched by the step.
+ *
+ * @returns what the model's row says of its files: their URLs without a signature
+ * @throws HttpError 422 for a URL that is not served or a file with another hash
+ */
+export const keepFiles = async (store: Store, inference: Inference): Promise<Inference> => {
+  if (!inference) return inference
+  const kept: Record<string, unknown> = {}
+  for (const [key, from] of filesOf(inference)) {
+    if (!('url' in from) || !store.owns(from.url)) continue
+    await keepFile(store, key, from)
+    kept[key] = { url: from.url.split('?')[0]!, sha256: from.sha256 }
+  }
+  return { ...inference, ...kept }
 }

@@ -3,9 +3,9 @@ import type { ModelMetadata } from '../../pipelines/model.ts'
 import { type Planned, type PlannerCatalogue, planRequest } from '../../pipelines/planner.ts'
 import { readRunConfig } from '../../pipelines/wire.ts'
 import type { Scene } from '../../steps/plan-context.ts'
-import { weightsOf } from '../../steps/weights.ts'
+import { filesOf, MODEL_FILES } from '../../steps/weights.ts'
 import type { Config } from '../config.ts'
-import { weightsKey } from '../models/weights.ts'
+import { modelFileKey } from '../models/weights.ts'
 import { processorKey } from '../processors/routes.ts'
 import type { Store } from '../storage/store.ts'
 import { geoserverOf } from './geoserver.ts'
@@ -26,14 +26,18 @@ const readProcessor = async (store: Store, found: RunProcessor | undefined) => {
   }
 }
 
-/** A model whose weights our store keeps is given them as a file, as `--weights` on a command line. */
-const withKeptWeights = async (store: Store, model: ModelMetadata) => {
-  const from = weightsOf(model.inference)
-  if (!from || !('url' in from)) return { model }
-  const weights = weightsKey(from.sha256)
-  if ((await store.size(weights)) === undefined) return { model }
-  const inference = { ...model.inference!, weights: { file: 'weights.onnx' } }
-  return { model: { ...model, inference }, weights }
+/** Files of a model that our store keeps are given as files, as `--weights` on a command line. */
+const withKeptFiles = async (store: Store, model: ModelMetadata) => {
+  const inference: Record<string, unknown> = { ...model.inference }
+  const kept: Record<string, string> = {}
+  for (const [key, from] of filesOf(model.inference)) {
+    if (!('url' in from)) continue
+    const stored = modelFileKey(key, from.sha256)
+    if ((await store.size(stored)) === undefined) continue
+    inference[key] = { file: MODEL_FILES[key] }
+    kept[MODEL_FILES[key]] = stored
+  }
+  return Object.keys(kept).length ? { model: { ...model, inference }, kept } : { model }
 }
 
 export interface PlanDeps {
@@ -51,8 +55,8 @@ export interface PlanDeps {
 export interface StoredPlan extends Planned {
   /** For each task the given files and their URLs in our own store; read without a network */
   readonly fetches: readonly (Readonly<Record<string, string>> | undefined)[]
-  /** Key of the model's weights in our own store */
-  readonly weights?: string
+  /** Files of the model, by their name below models/, and their keys in our own store */
+  readonly kept?: Readonly<Record<string, string>>
 }
 
 /** Where the operator has better land polygons and permanent water than geodag's own. */
@@ -73,7 +77,7 @@ export const planOf = async (
   inferenceId: string,
 ): Promise<StoredPlan> => {
   const { model: read, request } = readRunConfig(recorded)
-  const { model, weights } = await withKeptWeights(store, read)
+  const { model, kept } = await withKeptFiles(store, read)
   const processor = await readProcessor(
     store,
     recorded.generic_processor as RunProcessor | undefined,
@@ -99,5 +103,5 @@ export const planOf = async (
     ...(geoserverUrl ? { geoserverUrl } : {}),
     masks: masksOf(config),
   })
-  return { ...planned, fetches, ...(weights ? { weights } : {}) }
+  return { ...planned, fetches, ...(kept ? { kept } : {}) }
 }

@@ -17,6 +17,8 @@ const storedBytes = async (db: Db, user: string): Promise<number> => {
       select stored_bytes from inf_inference where created_by = ${user} and not deleted
       union all
       select stored_bytes from inf_generic_processor where created_by = ${user} and not deleted
+      union all
+      select stored_bytes from tune where created_by = ${user}
     ) kept`.execute(db)
   return Number(rows[0]!.bytes)
 }
@@ -26,7 +28,7 @@ export const checkStored = async (db: Db, config: Config, user: string): Promise
   if ((await storedBytes(db, user)) >= config.QUOTA_STORED_GIB * GIB)
     throw overQuota(
       'quota.stored',
-      `Your outputs and scripts take ${config.QUOTA_STORED_GIB} GiB or more (QUOTA_STORED_GIB): delete inferences or processors that you no longer need.`,
+      `Your outputs, scripts and tunes take ${config.QUOTA_STORED_GIB} GiB or more (QUOTA_STORED_GIB): delete inferences, processors or tunes that you no longer need.`,
     )
 }
 

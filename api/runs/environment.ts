@@ -1,11 +1,11 @@
-import type { Client, Directory, File } from '@dagger.io/dagger'
+import type { Client, Directory } from '@dagger.io/dagger'
 import type { StepEnvironment } from '../../steps/step.ts'
 import type { Config } from '../config.ts'
 import { geoserverOf } from '../planning/geoserver.ts'
 
 const root = new URL('../..', import.meta.url).pathname
 
-const assetsOf = (dag: Client): Directory =>
+export const assetsOf = (dag: Client): Directory =>
   dag.host().directory(root, {
     include: ['steps/*/program/**', 'containers/**', 'models/**', 'examples/**'],
     exclude: ['**/__pycache__'],
@@ -17,7 +17,7 @@ export const environmentOf = (
   config: Config,
   key: string,
   given: {
-    readonly weights: File | undefined
+    readonly models?: Directory | undefined
     readonly access: string | undefined
     readonly server?: string | undefined
   },
@@ -35,7 +35,7 @@ export const environmentOf = (
     : {}
   return {
     dag,
-    assets: given.weights ? assets.withFile('models/weights.onnx', given.weights) : assets,
+    assets: given.models ? assets.withDirectory('models', given.models) : assets,
     runKey: key,
     secrets: {
       ...secrets,

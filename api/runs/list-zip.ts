@@ -26,7 +26,7 @@ export const zipLister =
       if (url && scene.file) await store.download(url, join(scratch, scene.file))
       await inSession(silent(), signal, config.ENGINE_TIMEOUT_SECONDS, async (dag) => {
         const key = `${planning.inference_id}/${planning.task_id}`
-        const env = environmentOf(dag, config, key, { weights: undefined, access: undefined })
+        const env = environmentOf(dag, config, key, { access: undefined })
         const files = scene.file
           ? dag.host().directory(scratch, { include: [scene.file] })
           : dag.directory()

@@ -31,14 +31,14 @@ const rowsOf = (
   shared: SharedParameters,
   from: number,
 ) => {
-  const { plan, fetches, weights } = stored
+  const { plan, fetches, kept } = stored
   return plan.tasks.slice(from, from + BATCH).map((task) => {
     const fetch = fetches[task.origin ?? -1]
     const own: TaskConfig = {
       task: withoutShared(task, shared),
       model: plan.model,
       ...(fetch ? { fetch } : {}),
-      ...(weights ? { weights } : {}),
+      ...(kept ? { kept } : {}),
     }
     return {
       task_id: task.task_id,

@@ -1,6 +1,6 @@
-import { readdir, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Client, Directory, File } from '@dagger.io/dagger'
+import type { Client, Directory } from '@dagger.io/dagger'
 import { composeTask, engineIsGone, type StepEnd } from '../../pipelines/compose.ts'
 import type { StepReport } from '../../pipelines/manifest.ts'
 import type { PlannedStep } from '../../pipelines/plan.ts'
@@ -43,6 +43,16 @@ const fetchScene = async (store: Store, url: string, path: string): Promise<void
       message: `the scene's URL answers ${error.status}: upload the file, or ask for a new URL (they end after 8 hours)`,
     })
   }
+}
+
+/** Files of the model out of our own store, under their names below models/. */
+const fetchKept = async (
+  store: Store,
+  kept: Readonly<Record<string, string>>,
+  folder: string,
+): Promise<void> => {
+  await mkdir(folder, { recursive: true })
+  for (const [name, key] of Object.entries(kept)) await store.getFile(key, join(folder, name))
 }
 
 /** Puts what a task made into the object store. @returns its bytes */
@@ -212,16 +222,16 @@ export const runTask = async (deps: RunDeps, row: TaskRow, outer: AbortSignal): 
   try {
     for (const [file, url] of Object.entries(planned.fetch ?? {}))
       await fetchScene(deps.store, url, join(scratch, file))
-    const weights = join(scratch, 'weights.onnx')
-    if (planned.weights) await deps.store.getFile(planned.weights, weights)
+    const models = join(scratch, 'models')
+    if (planned.kept) await fetchKept(deps.store, planned.kept, models)
     const access = await accessOf(deps.catalogue, planned)
     const lent = handedOver(row.inference_id, row.task_id)
     const server = await serverAccess(deps, planned.task, lent)
     await inSession(log, signal, deps.config.ENGINE_TIMEOUT_SECONDS, async (dag) => {
       const host = dag.host()
-      const own = planned.weights ? host.file(weights) : undefined
+      const own = planned.kept ? host.directory(models) : undefined
       const key = `${row.inference_id}/${row.task_id}`
-      const env = environmentOf(dag, deps.config, key, { weights: own, access, server })
+      const env = environmentOf(dag, deps.config, key, { models: own, access, server })
       const inputs = planned.fetch
         ? host.directory(scratch, { include: Object.keys(planned.fetch) })
         : dag.directory()

@@ -8,8 +8,8 @@ export interface TaskConfig {
   readonly model: string
   /** Given file to its URL in our own store, read without a network */
   readonly fetch?: Readonly<Record<string, string>>
-  /** Key of the model's weights in our own store. */
-  readonly weights?: string
+  /** Files of the model, by their name below models/, and their keys in our own store. */
+  readonly kept?: Readonly<Record<string, string>>
 }
 
 /** Parameters that are the same in every task, by step: a user's script is stored once, not 10,000 times. */

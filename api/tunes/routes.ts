@@ -1,7 +1,7 @@
-import { type Selectable, sql } from 'kysely'
+import { sql } from 'kysely'
 import { z } from 'zod'
 import type { Config } from '../config.ts'
-import type { Database, Db } from '../database/database.ts'
+import type { Db } from '../database/database.ts'
 import { filled, findTune, prepare } from '../inference/create.ts'
 import { inferenceSchema } from '../inference/answers.ts'
 import { anInference, aRequest } from '../inference/examples.ts'
@@ -14,12 +14,14 @@ import {
   tryOutInput,
   withoutNulls,
 } from '../inference/schema.ts'
-import { anyObject, named, pageOf, timeText, told } from '../http/answers.ts'
+import { told } from '../http/answers.ts'
 import { envelope, fail, KEY_USED, paging, type Router } from '../http/routing.ts'
-import { wireTime } from '../http/time.ts'
+import { exportLogKey } from '../models/jobs.ts'
+import { LIFETIME, type Store } from '../storage/store.ts'
+import { aTune, tuneAnswer, tuneSchema, tunesSchema } from './answers.ts'
+import { uploadedTuneRoutes } from './uploaded.ts'
 import { visible } from '../database/visibility.ts'
 
-type TuneRow = Selectable<Database['tune']>
 const tag = 'Tunes'
 const OPTIONS = [
   'model_input_data_spec',
@@ -52,40 +54,23 @@ const keepOptions = async (
 }
 
 const params = z.object({ tune_id: z.string().max(100) })
-const tuneSchema = named(
-  'Tune',
-  z.looseObject({
-    id: z.string(),
-    name: z.string(),
-    description: z.string().nullable(),
-    status: z.string(),
-    train_options: anyObject,
-    created_by: z.string(),
-    created_at: timeText,
-  }),
-)
-const tunesSchema = pageOf('Tunes', tuneSchema)
-const aTune = {
-  id: 'geotune-flood',
-  name: 'flood',
-  description: null,
-  status: 'Finished',
-  train_options: {},
-  created_by: 'anna@example.org',
-  created_at: '2026-01-01T12:00:00.000000Z',
-}
 
-/** What running a tune needs of `/v2/tunes`. @see docs/wire.md#tunes */
-export const tuneRoutes = (router: Router, { db, config }: { db: Db; config: Config }): void => {
+/** `/v2/tunes`, and how a user's own gets there. @see docs/wire.md#tunes */
+export const tuneRoutes = (
+  router: Router,
+  { db, config, store }: { db: Db; config: Config; store: Store },
+): void => {
+  uploadedTuneRoutes(router, { config, store })
   const live = (user: string) =>
     db
       .selectFrom('tune')
       .selectAll()
       .where(visible(user, config.DEFAULT_SYSTEM_USER, 'tune', 'tune'))
-  const answer = ({ created_at, inference: _, ...row }: TuneRow) => ({
-    ...row,
-    created_at: wireTime(created_at),
-  })
+  const logOf = async (id: string) => {
+    const key = exportLogKey(id)
+    const there = (await store.size(key)) !== undefined
+    return there ? { logs_presigned_url: await store.signGet(key, LIFETIME.log) } : {}
+  }
   router.add(
     {
       ...{ method: 'get', path: '/v2/tunes', tag, summary: 'Tunes that you can run' },
@@ -103,7 +88,7 @@ export const tuneRoutes = (router: Router, { db, config }: { db: Db; config: Con
         .clearSelect()
         .select(sql<string>`count(*)`.as('total'))
         .executeTakeFirstOrThrow()
-      return reply.json(200, envelope(Number(total), rows.map(answer)))
+      return reply.json(200, envelope(Number(total), rows.map(tuneAnswer)))
     },
   )
   router.add(
@@ -114,7 +99,9 @@ export const tuneRoutes = (router: Router, { db, config }: { db: Db; config: Con
     },
     async ({ reply, user, params }) => {
       const row = await live(user).where('id', '=', params.tune_id).executeTakeFirst()
-      return row ? reply.json(200, answer(row)) : fail(404, 'Tune not found')
+      return row
+        ? reply.json(200, { ...tuneAnswer(row), ...(await logOf(row.id)) })
+        : fail(404, 'Tune not found')
     },
   )
   router.add(

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { CacheSharingMode, type Directory } from '@dagger.io/dagger'
 import { PlanError } from '../errors.ts'
+import { supervised } from '../sandbox.ts'
 import { defineStep, type StepEnvironment, type StepInput } from '../step.ts'
 import { readBlock, type ScriptBlock } from './block.ts'
 import { contract } from './contract.ts'
@@ -65,7 +66,7 @@ export const genericPythonProcessor = defineStep({
       .withDirectory('.', env.assets.directory(RECIPE))
       .withDirectory('input', input.files)
       .withDirectory('libraries', librariesOf(env, script))
-      .withDirectory('job/program', env.assets.directory(PROGRAM))
+      .withDirectory('job/program', supervised(env, PROGRAM))
       .withNewFile('job/script.py', script)
       .withNewFile('job/job.json', JSON.stringify({ ...rest, artifacts: input.artifacts }))
       .withNewFile('job/live', await liveName(input, parameters))

@@ -1,22 +1,26 @@
-"""What the sandbox's supervisor says and calls, without its sandbox (program/plain.py, check.py)."""
+"""What the sandbox's supervisor says and calls, without its sandbox (plain.py, program/check.py)."""
 
 import importlib.util
 import json
 import os
+import sys
 
 import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+SUPERVISOR = os.path.join(HERE, "../../containers/sandbox/supervisor")
 
 
-def load(name: str):
-    spec = importlib.util.spec_from_file_location(f"processor_{name}", os.path.join(HERE, f"program/{name}.py"))
+def load(name: str, path: str):
+    spec = importlib.util.spec_from_file_location(f"processor_{name}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-plain, check = load("plain"), load("check")
+sys.path.append(SUPERVISOR)
+plain = load("plain", os.path.join(SUPERVISOR, "plain.py"))
+check = load("check", os.path.join(HERE, "program/check.py"))
 
 
 def nested(levels: int):

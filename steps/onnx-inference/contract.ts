@@ -15,7 +15,6 @@ const plan = (context: PlanContext) => {
 
 export const contract = defineContract({
   name: 'onnx-inference',
-  aliases: ['terratorch-inference'],
   stage: 'model',
   message: 'Inferencing ..',
   inference: onnxParameters,

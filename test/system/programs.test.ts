@@ -12,7 +12,13 @@ const itemOf = (name: string) =>
 test('the raster programs keep what their own tests say, in the image that they run in', () =>
   session(async () => {
     const tests = dag.host().directory(root, {
-      include: ['steps/**/*.py', 'containers/raster', 'models/tiny-water', 'test/stac'],
+      include: [
+        'steps/**/*.py',
+        'containers/raster',
+        'containers/sandbox',
+        'models/tiny-water',
+        'test/stac',
+      ],
       exclude: ['**/__pycache__', '**/.pytest_cache'],
     })
     const items = shipped.reduce(

@@ -5,18 +5,15 @@ memory; prints ``{"positional": bool}`` or ``{"code", "message"}``.
 """
 
 import json
+import os
 import re
 import sys
 
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # ``-I`` leaves it out
+
+from breach import Breach  # noqa: E402
+
 PARSERS = {"argparse", "click", "getopt", "fire", "typer", "docopt", "optparse", "absl", "configargparse"}
-
-
-class Breach(Exception):
-    """A failure of the user's script, with its ``processor.*`` code and the cure."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 def _is_guard(ast, node) -> bool:

@@ -5,7 +5,7 @@ import os
 import re
 import stat
 
-from check import Breach
+from breach import Breach
 from confine import MB
 from count import files_below
 from plain import plain

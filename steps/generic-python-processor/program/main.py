@@ -16,7 +16,8 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from check import Breach, command_of  # noqa: E402
+from breach import Breach  # noqa: E402
+from check import command_of  # noqa: E402
 from collect import answer_of, collect  # noqa: E402
 from confine import uid_of  # noqa: E402
 from live import LiveLog  # noqa: E402

@@ -5,7 +5,7 @@ import re
 import stat
 import time
 
-from check import Breach
+from breach import Breach
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICK = os.sysconf("SC_CLK_TCK")

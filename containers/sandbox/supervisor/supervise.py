@@ -7,7 +7,7 @@ import select
 import signal
 import time
 
-from check import Breach
+from breach import Breach
 from confine import MB, confine
 from count import Use, own_cgroup, processes_of
 

@@ -1,0 +1,179 @@
+"""What a TerraTorch config says of inference: its task, its inputs, its windows. Reads the text alone, builds nothing.
+
+Source: terratorch 1.2, ``terratorch/datamodules/generic_*.py`` and ``terratorch/tasks/tiled_inference.py``.
+"""
+
+import re
+
+import yaml
+
+# class_path -> (kind that the model factory knows, what the scene's program does)
+TASKS = {
+    "SemanticSegmentationTask": ("segmentation", "segmentation"),
+    "PixelwiseRegressionTask": ("regression", "regression"),
+    "ClassificationTask": ("classification", "classification"),
+    "MultiLabelClassificationTask": ("classification", "multilabel"),
+    "ScalarRegressionTask": ("scalar_regression", "scalar_regression"),
+}
+ONE_IMAGE = {f"GenericNonGeo{kind}DataModule" for kind in ("Segmentation", "PixelwiseRegression", "Classification")}
+HARMLESS = {"ToTensorV2", "FlattenTemporalIntoChannels", "UnflattenTemporalFromChannels"}
+# What a config may name, for a clear message: the boundary is the sandbox.
+ALLOWED = (
+    (("model", "class_path"), r"terratorch\.tasks\.\w+(\.\w+)*|\w+Task"),
+    (("data", "class_path"), r"(terratorch|torchgeo)\.datamodules(\.\w+)+|\w+"),
+    (("model",), r"torch\.(nn|optim)(\.\w+)+|terratorch\.models(\.\w+)+|segmentation_models_pytorch\.losses(\.\w+)+|\w+"),
+    (("data",), r"(albumentations|kornia\.augmentation|terratorch\.datasets|torchgeo)(\.\w+)+|\w+"),
+)
+# GEOStudio's own, where a config has none: h, w, stride, batch.
+WINDOW, STRIDE, BATCH = 224, 208, 16
+
+
+class Refused(Exception):
+    """Why there is no export: a dotted code and a message that names the field and the cure."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def not_exportable(why: str) -> Refused:
+    """TerraTorch itself has to run this model."""
+    return Refused("model.not_exportable", why)
+
+
+def bad(field: str, why: str) -> Refused:
+    return Refused("model.bad_config", f"config.{field}: {why}")
+
+
+def _check(node, at: tuple[str, ...], seen: set[int]) -> None:
+    if not isinstance(node, (dict, list)) or id(node) in seen:
+        return  # an anchor used twice is one object: a YAML bomb costs no more than its text
+    seen.add(id(node))
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+        where = (*at, str(key))
+        if key in ("class_path", "cls"):
+            rule = next(rule for start, rule in ALLOWED if where[: len(start)] == start)
+            if not isinstance(value, str) or not re.fullmatch(rule, value):
+                raise Refused("model.forbidden_class", f"config.{'.'.join(where)}: {str(value)[:100]!r} may not be named there: take it out")
+        _check(value, where, seen)
+
+
+def read(text: str) -> dict:
+    """The config as plain values. Raises ``Refused``: ``model.bad_config``, ``model.forbidden_class``."""
+    try:
+        config = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        raise Refused("model.bad_config", f"config: is no plain YAML: {' '.join(str(error).split())[:300]}") from error
+    for part in ("model", "data"):
+        if not isinstance(config, dict) or not isinstance(config.get(part), dict) or not isinstance(config[part].get("class_path"), str):
+            raise bad(f"{part}.class_path", "is missing: give the config that TerraTorch was trained with, such as config_deploy.yaml")
+        _check(config[part], (part,), set())
+        if not isinstance(config[part].setdefault("init_args", {}), dict):
+            raise bad(f"{part}.init_args", "must be a mapping")
+    return config
+
+
+def last(class_path: str) -> str:
+    return class_path.rsplit(".", 1)[-1]
+
+
+def task_of(config: dict) -> tuple[str, str]:
+    """(kind for the factory, task of runtime.json)."""
+    name = last(config["model"]["class_path"])
+    if name not in TASKS:
+        raise not_exportable(f"config.model.class_path: {name} has no export")
+    return TASKS[name]
+
+
+def bands_of(value, field: str) -> list:
+    """A data module's list of bands; a pair of numbers is a range, both ends included."""
+    out: list = []
+    for band in value or []:
+        if isinstance(band, (list, tuple)):
+            if len(band) != 2 or not all(isinstance(end, int) for end in band):
+                raise bad(f"data.init_args.{field}", f"{band!r} is no range of two numbers")
+            out += range(band[0], band[1] + 1)
+        else:
+            out.append(band)
+    return out
+
+
+def _positions(have: list, want: list, field: str) -> list[int]:
+    strange = [band for band in want if band not in have]
+    if strange:
+        raise bad(f"data.init_args.{field}", f"{strange} are not in {have}")
+    return [have.index(band) for band in want]
+
+
+def _row(name: str, pick, count: int) -> dict:
+    """One input; ``pick`` reads a key of data.init_args. ``count`` bands where the config names none."""
+    have = bands_of(pick("predict_dataset_bands") or pick("dataset_bands"), "dataset_bands")
+    key = "predict_output_bands" if pick("predict_output_bands") else "output_bands"
+    want = bands_of(pick(key), key) or have
+    mean, std = pick("means") or [], pick("stds") or []
+    for field, values in (("means", mean), ("stds", std)):
+        if isinstance(values, str):
+            raise not_exportable(f"config.data.init_args.{field} names a file")
+        if not isinstance(values, list):
+            raise bad(f"data.init_args.{field}", "must be a list of numbers")
+    have = have or list(range(len(mean) or count))
+    if not have:
+        raise bad("data.init_args.dataset_bands", "is missing: name the bands of the file, in order")
+    scale = pick("constant_scale")
+    row = {"name": name, "bands": have, "select": _positions(have, want or have, key), "scale": 1 if scale is None else scale}
+    # Without both of them terratorch does not normalise.
+    return row | ({"mean": mean, "std": std} if mean and std else {"mean": None, "std": None})
+
+
+def inputs_of(config: dict) -> tuple[list[dict], dict]:
+    """What is fed, one entry a modality, and the rules for all of them: joined, nan_replace, temporal."""
+    kind, given = last(config["data"]["class_path"]), config["data"]["init_args"]
+    steps = [last(str(one.get("class_path", one) if isinstance(one, dict) else one)) for one in given.get("test_transform") or []]
+    if set(steps) - HARMLESS:
+        raise not_exportable(f"config.data.init_args.test_transform: {steps} changes the pixels at inference")
+    rules = {"joined": False, "nan_replace": given.get("no_data_replace"), "temporal": bool(given.get("expand_temporal_dimension"))}
+    arguments = config["model"]["init_args"].get("model_args") or {}
+    if kind in ONE_IMAGE:
+        count = len(arguments.get("backbone_bands") or arguments.get("bands") or []) or arguments.get("in_channels") or 0
+        return [_row("image", given.get, count)], rules
+    if kind != "GenericMultiModalDataModule":
+        raise not_exportable(f"config.data.class_path: {kind} reads and scales the files by its own code")
+    rows = []
+    for name in given.get("modalities") or []:
+        row = _row(str(name), lambda key, name=name: (given.get(key) or {}).get(name), 0)
+        grep = given.get("image_grep")
+        rows.append(row | {"suffix": grep.get(name) if isinstance(grep, dict) else grep})
+    if not rows:
+        raise bad("data.init_args.modalities", "is empty")
+    return rows, rules | {"joined": bool(given.get("concat_bands"))}
+
+
+def tiling_of(init_args: dict, tile: tuple[int, int] | None) -> dict:
+    """tiled_inference's parameters with its defaults; GEOStudio's window where there are none, ``tile`` before both."""
+    given = init_args.get("tiled_inference_parameters") or {}
+    crop, stride = given.get("crop") or WINDOW, given.get("stride") or (192 if given else STRIDE)
+    t = {side: given.get(f"{side}_crop") or crop for side in "hw"}
+    t |= {f"{side}_stride": given.get(f"{side}_stride") or stride for side in "hw"}
+    if tile:
+        t = {"h": tile[0], "w": tile[1], "h_stride": tile[0] - min(16, tile[0] // 4), "w_stride": tile[1] - min(16, tile[1] // 4)}
+    for name, value in t.items():
+        if not isinstance(value, int) or not 1 <= value <= 4096:
+            raise bad("model.init_args.tiled_inference_parameters", f"{name} is {value!r}: give pixels, at most 4096")
+    # As terratorch does, so that no pixel is left out.
+    delta = min(given.get("delta", 8), (t["h"] - t["h_stride"]) // 2, (t["w"] - t["w_stride"]) // 2)
+    if delta < 0:
+        raise bad("model.init_args.tiled_inference_parameters", "the stride is larger than the crop: pixels would be left out")
+    return t | {
+        "delta": delta,
+        "average": bool(given.get("average_patches", True)),
+        "blend": bool(given.get("blend_overlaps", True)),
+        "padding": given.get("padding") or "reflect",
+        "batch": given.get("batch_size") or BATCH,
+    }
+
+
+def outputs_of(init_args: dict):
+    """prediction, probabilities, logits: one, or a list of them."""
+    if init_args.get("output_on_inference"):
+        return init_args["output_on_inference"]
+    return "prediction" if init_args.get("output_most_probable", True) else "probabilities"
