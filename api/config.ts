@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { type Catalogue, catalogueSettings, openCatalogue } from './data/catalogue.ts'
@@ -20,6 +21,18 @@ const list = z
       .map((item) => item.trim())
       .filter(Boolean),
   )
+
+/** The text of a PEM file. */
+const pemOf = (path: string, context: z.RefinementCtx): string => {
+  try {
+    const text = readFileSync(path, 'utf8')
+    if (text.includes('-----BEGIN CERTIFICATE-----')) return text
+    context.addIssue({ code: 'custom', message: `${path} holds no PEM certificate` })
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message })
+  }
+  return z.NEVER
+}
 
 /** Every setting of the API and the runner, by its environment variable. */
 const environment = z.object({
@@ -75,6 +88,8 @@ const environment = z.object({
     })
     .optional(),
   BASEMAP_ATTRIBUTION: z.string().max(500).default(''),
+  /** File with the certificate of the authority that signed GeoServer's; its text once read */
+  GEOSERVER_CA: z.string().transform(pemOf).optional(),
   ALLOW_PRIVATE_HOSTS: flag(false),
   LAND_POLYGONS: z.url({ protocol: /^https?$/ }).optional(),
   PERMANENT_WATER: z.url({ protocol: /^https?$/ }).optional(),

@@ -51,6 +51,7 @@ export type InferenceArguments = Maybe<{
   geoserverUrl: string
   geoserverUsername: Secret
   geoserverPassword: Secret
+  geoserverCa: Secret
   inferenceId: string
   geoserver: Service
 }>
@@ -259,6 +260,7 @@ export const composeInference = async (
   const secrets: Record<string, Secret> = access ? { access: dag.setSecret('access', access) } : {}
   if (args.geoserverUsername) secrets.geoserverUsername = args.geoserverUsername
   if (args.geoserverPassword) secrets.geoserverPassword = args.geoserverPassword
+  if (args.geoserverCa) secrets.geoserverCa = args.geoserverCa
   const env = {
     dag,
     assets: withGiven(assets, args),

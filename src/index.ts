@@ -104,6 +104,8 @@ export class Geodag {
     geoserverUsername?: Secret,
     /** GeoServer's password */
     geoserverPassword?: Secret,
+    /** PEM certificate of the authority that signed GeoServer's, such as file:ca.pem */
+    geoserverCa?: Secret,
     /** A GeoServer on this machine, such as tcp://localhost:8080; its URL is then http://geoserver:8080/geoserver */
     geoserver?: Service,
     /** Id of the inference; by default made from the request, so that equal calls are equal work */
@@ -138,6 +140,7 @@ export class Geodag {
       geoserverUrl,
       geoserverUsername,
       geoserverPassword,
+      geoserverCa,
       geoserver,
       inferenceId,
     })
@@ -340,10 +343,13 @@ export class Geodag {
     username: Secret,
     /** GeoServer's password */
     password: Secret,
+    /** PEM certificate of the authority that signed GeoServer's, such as file:ca.pem */
+    ca?: Secret,
   ): Promise<Directory> {
     return runOne(dag, this.assets, 'push-to-geoserver', parameters, input, {
       geoserverUsername: username,
       geoserverPassword: password,
+      ...(ca ? { geoserverCa: ca } : {}),
     })
   }
 

@@ -20,12 +20,23 @@ const MOST_BOXES = 200
 
 const listOf = <T>(value: unknown): T[] => (Array.isArray(value) ? (value as T[]) : [])
 
-const merged = (boxes: Box[]): Box => [
-  Math.min(...boxes.map((b) => b[0])),
-  Math.min(...boxes.map((b) => b[1])),
-  Math.max(...boxes.map((b) => b[2])),
-  Math.max(...boxes.map((b) => b[3])),
-]
+/** Around all; west > east where it crosses 180 degrees, as those boxes do (RFC 7946 5.2). */
+export const merged = (boxes: Box[]): Box => {
+  const crossing = boxes.some(([w, , e]) => w > e)
+  // Beside a box across 180 degrees, all are counted eastwards from 0.
+  const eastwards = boxes.map(([w, s, e, n]): Box => {
+    const turn = crossing && w < 0 ? 360 : 0
+    return [w + turn, s, w > e ? e + 360 : e + turn, n]
+  })
+  const [w, s, e, n] = [
+    Math.min(...eastwards.map((b) => b[0])),
+    Math.min(...eastwards.map((b) => b[1])),
+    Math.max(...eastwards.map((b) => b[2])),
+    Math.max(...eastwards.map((b) => b[3])),
+  ]
+  if (e - w >= 360) return [-180, s, 180, n]
+  return [w > 180 ? w - 360 : w, s, e > 180 ? e - 360 : e, n]
+}
 
 /** Tasks of several dates share a place. */
 const distinct = (boxes: Box[]): Box[] => [
@@ -40,6 +51,11 @@ const fromStore = (entry: Record<string, any>): Layer => ({
   z_index: entry.z_index,
   visible_by_default: entry.visible_by_default,
 })
+
+/** A layer that is published again keeps its place in the list. */
+export const inPlace = (shown: readonly Layer[], given: readonly Layer[]): Layer[] => [
+  ...new Map([...shown, ...given].map((layer) => [layer.uri, layer])).values(),
+]
 
 /** Adds published layers and their boxes by uri; under the inference's lock. @see docs/wire.md#notifications */
 export const addLayers = async (
@@ -58,13 +74,12 @@ export const addLayers = async (
   const boxed = listOf<Box>(held.bbox_pred).filter(Array.isArray)
   const given = listOf<Layer>(detail.predicted_layers)
   const layers = given.map((layer) => (layer.uri ? layer : fromStore(layer)))
-  const uris = new Set(layers.map((layer) => layer.uri))
   const boxes = distinct([...boxed.slice(0, -1), ...listOf<Box>(detail.bboxes)])
   // The last one held is the box around all, those no longer listed too: it only grows.
   const around = [...boxes, ...boxed.slice(-1)]
   const next = {
     ...held,
-    predicted_layers: [...shown.filter((layer) => !uris.has(layer.uri)), ...layers],
+    predicted_layers: inPlace(shown, layers),
     ...(boxes.length ? { bbox_pred: [...boxes.slice(0, MOST_BOXES), merged(around)] } : {}),
   }
   await trx

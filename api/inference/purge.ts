@@ -1,13 +1,45 @@
+import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
 import type { Store } from '../storage/store.ts'
+import { unpublish } from './unpublish.ts'
+
+interface Deps {
+  readonly db: Db
+  readonly store: Store
+  readonly config: Config
+}
 
 /** Objects and log rows of an inference that was deleted. @throws StoreError while the store is away */
-export const purge = async (
-  { db, store }: { readonly db: Db; readonly store: Store },
-  id: string,
-): Promise<void> => {
+const removeObjects = async ({ db, store }: Deps, id: string): Promise<void> => {
   const tasks = db.selectFrom('inf_task').select('task_id').where('inference_id', '=', id)
   await db.deleteFrom('step_log').where('task_id', 'in', tasks).execute()
   await store.removeBelow(id)
+}
+
+const purged = async ({ db }: Deps, id: string): Promise<void> => {
   await db.updateTable('inf_inference').set({ purged: true }).where('id', '=', id).execute()
+}
+
+/**
+ * All that a deleted inference left: objects, logs, and its layers on the GeoServer.
+ *
+ * @throws StoreError while the store is away; PushError while GeoServer is
+ */
+export const purge = async (deps: Deps, id: string): Promise<void> => {
+  await removeObjects(deps, id)
+  await unpublish(deps, id)
+  await purged(deps, id)
+}
+
+/**
+ * The same when it was deleted a moment ago: its layers go beside the answer, and once more by a
+ * runner, for what a push that was stopped had under way.
+ */
+export const purgeNow = async (deps: Deps, id: string): Promise<void> => {
+  await removeObjects(deps, id)
+  const layers = unpublish(deps, id)
+  if (!deps.config.GEOSERVER_URL) return void (await layers, await purged(deps, id))
+  layers
+    .then((count) => (count ? undefined : purged(deps, id)))
+    .catch((error: Error) => console.error(`layers of ${id}: ${error.message}`))
 }

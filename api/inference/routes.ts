@@ -22,7 +22,7 @@ import { dryRunSchema, inferenceSchema, inferencesSchema, message, tasksSchema }
 import { aDryRun, anInference, aRequest, someTasks } from './examples.ts'
 import { prepare } from './create.ts'
 import { dryRunAnswer, dryRunPlan } from './dry-run.ts'
-import { purge } from './purge.ts'
+import { purgeNow } from './purge.ts'
 import { type InferenceRepository, inferenceRepository } from './repository.ts'
 import {
   inferenceAnswer,
@@ -104,7 +104,7 @@ export const inferenceRoutes = (
   const { db, config, inferences, store, catalogue } = deps
   /** What a deleted inference made goes too; where the store is away a runner does it later. */
   const forget = (id: string) =>
-    purge({ db, store }, id).catch((error) => console.error(`objects of ${id}`, error))
+    purgeNow({ db, store, config }, id).catch((error) => console.error(`objects of ${id}`, error))
   router.add(
     {
       ...{ method: 'post', path, tag, summary: 'Run a model over a place and a time' },

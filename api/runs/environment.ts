@@ -28,6 +28,9 @@ export const environmentOf = (
     ? {
         geoserverUsername: dag.setSecret('geoserver-username', config.GEOSERVER_USERNAME),
         geoserverPassword: dag.setSecret('geoserver-password', config.GEOSERVER_PASSWORD),
+        ...(config.GEOSERVER_CA
+          ? { geoserverCa: dag.setSecret('geoserver-ca', config.GEOSERVER_CA) }
+          : {}),
       }
     : {}
   const services = local

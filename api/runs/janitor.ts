@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { TASK_ENDS } from '../../pipelines/status.ts'
+import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
 import { purge } from '../inference/purge.ts'
 import type { Store } from '../storage/store.ts'
@@ -14,6 +15,7 @@ const SETTLED = sql<Date>`now() - interval '30 seconds'`
 interface Deps {
   readonly db: Db
   readonly store: Store
+  readonly config: Config
 }
 
 const purgeDeleted = async (deps: Deps): Promise<void> => {

@@ -169,7 +169,9 @@ class Try {
     const layers = (report.details.predicted_layers ?? []) as unknown[]
     await this.deps.recorder.finished(this.row, step.step_number, kept(report), {
       stored,
-      ...(layers.length ? { layers: { predicted_layers: layers, bboxes: this.boxes } } : {}),
+      ...(layers.length
+        ? { layers: { predicted_layers: layers, bboxes: this.boxes(report) } }
+        : {}),
     })
     await this.log.forget(process_id)
   }
@@ -178,8 +180,10 @@ class Try {
     clearTimeout(this.timer)
   }
 
-  private get boxes(): unknown[] {
-    return Array.isArray(this.bbox) ? [this.bbox] : []
+  /** The scene's, or those of the layers where the task had no raster. */
+  private boxes({ details }: StepReport): unknown[] {
+    if (Array.isArray(this.bbox)) return [this.bbox]
+    return Array.isArray(details.bboxes) ? details.bboxes : []
   }
 
   private get prefix(): string {

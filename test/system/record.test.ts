@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { readConfig } from '../../api/config.ts'
 import { cleanUp } from '../../api/runs/janitor.ts'
 import { LostLease, recorder, type TaskRow } from '../../api/runs/record.ts'
 import { FolderStore } from '../../api/storage/folder.ts'
@@ -156,7 +157,7 @@ test('log rows that a crash left go to the store, those of a deleted inference g
       .length
   const clean = async () => {
     await sql`update inf_task set updated_at = now() - interval '1 hour'`.execute(service.db)
-    await cleanUp({ db: service.db, store })
+    await cleanUp({ db: service.db, store, config: readConfig(service.settings) })
   }
   await heard('url-connector', 'tick 1\n')
   await heard('url-connector', 'tick 2\n')
@@ -182,7 +183,7 @@ test('what a deleted inference made goes later where the store was away', async 
   await store.put(`${id}/a.txt`, 'text')
   await sql`update inf_inference set deleted = true, updated_at = now() - interval '1 hour'
     where id = ${id}`.execute(service.db)
-  await cleanUp({ db: service.db, store })
+  await cleanUp({ db: service.db, store, config: readConfig(service.settings) })
   expect(await store.size(`${id}/a.txt`)).toBeUndefined()
   const { purged } = await service.db
     .selectFrom('inf_inference')

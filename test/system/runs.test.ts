@@ -71,8 +71,17 @@ test('a run to its end: layers on the map, nothing lost in the counts', async ()
   const picture = await (await fetch(body.assets.preview.href)).arrayBuffer()
   expect(Buffer.from(picture).subarray(1, 4).toString()).toBe('PNG')
   expect(body.assets.model_output_image.title).toMatch(/_pred\.tif$/)
+  expect(geoserver.granules(`geofm:${id}-pred`)).toHaveLength(1)
   expect((await client.call('DELETE', `/v2/inference/${id}`)).status).toBe(204)
   expect((await fetch(body.output_url)).status).toBe(404)
+  // The layers go with it, beside the answer.
+  const left = () =>
+    Object.values(geoserver.state.workspaces.get('geofm')!).flatMap((held) =>
+      held instanceof Map ? [...held.keys()].filter((name) => name.startsWith(id)) : [],
+    )
+  for (let tries = 0; tries < 200 && left().length; tries++) await sleep(50)
+  expect(left()).toEqual([])
+  expect([...geoserver.state.files.keys()].filter((name) => name.includes(id))).toEqual([])
   expect(await one.end('SIGTERM')).toBe(0)
 })
 
