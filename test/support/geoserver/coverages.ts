@@ -22,6 +22,7 @@ export const addCoverage = (
     title: given.title ?? given.name,
     enabled: true,
     srs,
+    bands: rasters[0]?.bands ?? 1,
     native: [...native],
     latLon: degrees([...native], srs),
     metadata: given.metadata ?? {},
@@ -49,8 +50,10 @@ const body = (workspace: string, store: CoverageStore, coverage: Coverage) => ({
 
 /** Names that a store's reader has. */
 const readerNames = (state: State, workspace: string, store: CoverageStore): string[] => {
-  if (store.type !== 'NetCDF')
-    return state.index(workspace, store.name)?.granules.length ? [store.name] : []
+  if (store.type !== 'NetCDF') {
+    const index = state.index(workspace, store.name)
+    return index?.granules.length ? [index.name] : []
+  }
   const [file] = state.folder(workspace, store.name).values()
   // Names of variables as the test's own file spells them.
   return file?.toString('latin1').match(/(?<=variable:)\w+/g) ?? []

@@ -16,6 +16,7 @@ export interface Settings {
   readonly timed: boolean
   readonly regex: RegExp | undefined
   readonly canBeEmpty: boolean
+  readonly name: string | undefined
 }
 
 /** The indexer in the folder rules, also for what is added later. */
@@ -26,6 +27,7 @@ export const settingsOf = (folder: ReadonlyMap<string, Buffer>): Settings => {
     timed: indexer.TimeAttribute !== undefined,
     regex: regex === undefined ? undefined : new RegExp(regex.split(',')[0]!),
     canBeEmpty: indexer.CanBeEmpty === 'true',
+    name: indexer.Name?.trim(),
   }
 }
 
@@ -48,16 +50,22 @@ const granuleOf = async (name: string, bytes: Buffer, settings: Settings): Promi
  *
  * @throws Error where a name has no date, or nothing can be read
  */
-export const openMosaic = async (state: State, workspace: string, store: string) => {
+export const openMosaic = async (
+  state: State,
+  workspace: string,
+  store: string,
+  called = store,
+): Promise<Index> => {
   const known = state.index(workspace, store)
   if (known) return known
   const folder = state.folder(workspace, store)
   const settings = settingsOf(folder)
-  const index: Index = { timed: settings.timed, granules: [] }
-  for (const [name, bytes] of folder) {
-    if (!isRaster(name)) continue
-    if (settings.timed) timeOf(name, settings)
-    await granuleOf(name, bytes, settings).then(
+  const name = settings.name ?? called
+  const index: Index = { name, timed: settings.timed, granules: [] }
+  for (const [file, bytes] of folder) {
+    if (!isRaster(file)) continue
+    if (settings.timed) timeOf(file, settings)
+    await granuleOf(file, bytes, settings).then(
       (granule) => fits(index, granule) && index.granules.push(granule),
       () => undefined, // what can't be read is left out
     )

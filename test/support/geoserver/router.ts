@@ -39,6 +39,10 @@ const inWorkspace = (state: State, ask: Ask): Answer | Promise<Answer> => {
     if (upload && ask.method === 'PUT') return vectorUploads(state, ask)
     return action === 'featuretypes' ? featureTypes(state, ask) : stores(state, ask)
   }
+  if (kind === 'wmsstores' || kind === 'wmtsstores') {
+    const outer = kind === 'wmsstores' ? 'wmsStores' : 'wmtsStores'
+    return shown(ask, { [outer]: '' })
+  }
   if (kind === 'styles') return styles(state, ask)
   if (kind === 'layers') return layers(state, ask)
   if (kind === 'coverages') return direct(state, ask)

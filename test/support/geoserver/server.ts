@@ -25,6 +25,8 @@ export interface Options {
   readonly tls?: { readonly key: string; readonly cert: string }
   /** A user who may log in and do nothing */
   readonly forbidden?: boolean
+  /** Where files lie that requests name by a path of the server's */
+  readonly external?: (path: string) => string | undefined
   /** Of maps: what is not REST */
   readonly ows?: (state: State, url: URL) => Promise<Answer>
 }
@@ -53,6 +55,7 @@ class Standin {
   constructor(options: Options) {
     this.options = options
     this.state = new State(options.version ?? '2.28.1')
+    if (options.external) this.state.external = options.external
   }
 
   failNext(count: number): void {
@@ -61,7 +64,7 @@ class Standin {
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const line = `${request.method} ${request.url!.replace(/^\/geoserver\/(rest\/)?/, '')}`
-    const url = new URL(request.url!, 'http://here')
+    const url = new URL(request.url!, `http://${request.headers.host}`)
     if (/^\/geoserver\/([^/]+\/)?(ows|wms)$/.test(url.pathname) && this.options.ows)
       return this.reply(response, await this.options.ows(this.state, url))
     this.requests.push(line)

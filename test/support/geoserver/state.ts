@@ -15,6 +15,8 @@ export interface Granule extends Raster {
 }
 /** A mosaic's index: a file of its folder, so that it outlives the store unless it is purged. */
 export interface Index {
+  /** Of the indexer, else of the folder */
+  readonly name: string
   readonly timed: boolean
   readonly granules: Granule[]
 }
@@ -24,6 +26,7 @@ export interface Coverage {
   title: string
   enabled: boolean
   srs: string
+  readonly bands: number
   native: Box
   /** EPSG:4326 */
   latLon: Box
@@ -79,6 +82,9 @@ export class State {
   readonly indexes = new Map<string, Index>()
   /** Layers whose tiles were truncated, in order */
   readonly truncated: string[] = []
+
+  /** Where files that requests name by path lie, for an external mosaic */
+  external: (path: string) => string | undefined = () => undefined
 
   constructor(version: Version) {
     this.version = version

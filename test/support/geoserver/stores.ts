@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import {
   type Answer,
   type Ask,
@@ -9,6 +10,8 @@ import {
   shown,
   text,
 } from './http.ts'
+import { openMosaic } from './mosaic.ts'
+import { outside } from './uploads.ts'
 import type { CoverageStore, DataStore, State, Workspace } from './state.ts'
 
 const missing = (name: string): Answer => text(404, `No such workspace: '${name}' found`)
@@ -89,7 +92,7 @@ const KINDS = {
 } as const
 
 /** `/workspaces/{w}/coveragestores` and `/datastores`, without their uploads. */
-export const stores = (state: State, ask: Ask): Answer => {
+export const stores = (state: State, ask: Ask): Answer | Promise<Answer> => {
   const [, name, kind, store] = ask.path as [string, string, keyof typeof KINDS, string?]
   const { outer, inner, title } = KINDS[kind]
   const workspace = state.workspaces.get(name)
@@ -99,7 +102,7 @@ export const stores = (state: State, ask: Ask): Answer => {
     if (ask.method === 'GET')
       return shown(ask, list(outer, inner, named(ask.path.join('/'), held.keys())))
     return ask.method === 'POST' && kind === 'coveragestores'
-      ? makeStore(held, ask, name)
+      ? makeStore(state, held, ask, name)
       : empty(405)
   }
   const found = held?.get(store)
@@ -110,12 +113,20 @@ export const stores = (state: State, ask: Ask): Answer => {
   return ask.method === 'DELETE' ? removeStore(state, ask, workspace!, found) : empty(405)
 }
 
-const makeStore = (held: Map<string, CoverageStore>, ask: Ask, workspace: string): Answer => {
+const makeStore = async (
+  state: State,
+  held: Map<string, CoverageStore>,
+  ask: Ask,
+  workspace: string,
+): Promise<Answer> => {
   const { coverageStore: given } = parseBody(ask)
   const name = String(given.name)
   if (held.has(name)) return text(500, `Store '${name}' already exists in workspace '${workspace}'`)
   const { type = 'ImageMosaic', url = '' } = given
   held.set(name, { name, type, enabled: true, url, coverages: new Map() })
+  const folder = state.folder(workspace, name)
+  if (url && outside(state, folder, url))
+    await openMosaic(state, workspace, name, basename(url)).catch(() => undefined)
   return created(
     name,
     `http://elsewhere.invalid/geoserver/rest/workspaces/${workspace}/coveragestores/${name}`,

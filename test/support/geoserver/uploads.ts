@@ -1,8 +1,10 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { unzipSync } from 'fflate'
 import { addCoverage } from './coverages.ts'
 import { type Answer, type Ask, empty, shown, text } from './http.ts'
 import { harvest, openMosaic } from './mosaic.ts'
-import { readRaster } from './raster.ts'
+import { around, readRaster } from './raster.ts'
 import type { CoverageStore, State } from './state.ts'
 
 const FORMATS = { geotiff: 'GeoTIFF', imagemosaic: 'ImageMosaic', netcdf: 'NetCDF' } as const
@@ -21,6 +23,22 @@ const unpack = (folder: Map<string, Buffer>, ask: Ask, fallback: string): string
   return files.map(([name]) => name)
 }
 
+/** Rasters of an external folder, or the one file; undefined where it is not there. */
+export const outside = (
+  state: State,
+  folder: Map<string, Buffer>,
+  named: string,
+): string[] | undefined => {
+  const path = state.external(named.trim().replace(/^file:(\/\/)?/, ''))
+  if (!path || !existsSync(path)) return undefined
+  const files = statSync(path).isDirectory()
+    ? readdirSync(path, { recursive: true, encoding: 'utf8' }).map((name) => join(path, name))
+    : [path]
+  const rasters = files.filter((file) => /(^|\/)[^./][^/]*\.tif$/.test(file))
+  for (const file of rasters) folder.set(basename(file), readFileSync(file))
+  return rasters.map((file) => basename(file))
+}
+
 /** `PUT|POST /workspaces/{w}/coveragestores/{s}/{method}.{format}`. */
 export const uploads = async (state: State, ask: Ask): Promise<Answer> => {
   const [, name, , store, action] = ask.path as [string, string, string, string, string]
@@ -34,7 +52,7 @@ export const uploads = async (state: State, ask: Ask): Promise<Answer> => {
     )
   // The file is written before anything is looked up.
   const folder = state.folder(name, store)
-  if (method === 'external' && !/^(file:)?\//.test(ask.body.toString()))
+  if (method === 'external' && !outside(state, folder, ask.body.toString()))
     return text(400, 'not a readable folder')
   try {
     if (method === 'file' && format === 'geotiff') folder.clear()
@@ -60,7 +78,7 @@ export const uploads = async (state: State, ask: Ask): Promise<Answer> => {
   workspace.coveragestores.set(store, made)
   if (ask.query.get('configure') === 'none') return configureNone(state, name, store, format)
   try {
-    await configure(state, workspace.name, made, ask.query.get('coverageName') ?? store)
+    await configure(state, workspace.name, made, ask.query.get('coverageName') ?? undefined)
   } catch (error) {
     return text(500, (error as Error).message)
   }
@@ -94,15 +112,23 @@ const configureNone = async (state: State, workspace: string, store: string, for
   return empty(201)
 }
 
-const configure = async (state: State, workspace: string, store: CoverageStore, as: string) => {
+const configure = async (
+  state: State,
+  workspace: string,
+  store: CoverageStore,
+  as: string | undefined,
+) => {
   if (store.type === 'NetCDF') throw new Error('coverageName is needed: the file has several')
-  const rasters =
-    store.type === 'ImageMosaic'
-      ? (await openMosaic(state, workspace, store.name)).granules
-      : [await readRaster([...state.folder(workspace, store.name).values()][0]!)]
-  const known = store.coverages.get(as)
-  if (store.type === 'ImageMosaic' && (known || !rasters.length)) return
-  addCoverage(state, workspace, store, { name: as, nativeName: store.name }, rasters)
+  if (store.type === 'GeoTIFF') {
+    const raster = await readRaster([...state.folder(workspace, store.name).values()][0]!)
+    const name = as ?? store.name
+    return void addCoverage(state, workspace, store, { name, nativeName: store.name }, [raster])
+  }
+  const called = basename(store.url)
+  const index = await openMosaic(state, workspace, store.name, called)
+  const name = as ?? index.name
+  if (store.coverages.has(name) || !index.granules.length) return
+  addCoverage(state, workspace, store, { name, nativeName: index.name }, index.granules)
 }
 
 /** A harvest: 202 whatever comes of it. */
@@ -113,15 +139,18 @@ const add = async (state: State, ask: Ask, method: string): Promise<Answer> => {
   if (found.type !== 'ImageMosaic') return empty(405)
   const folder = state.folder(name, store)
   try {
-    const names = method === 'file' ? unpack(folder, ask, `${store}.tif`) : []
+    const names =
+      method === 'file'
+        ? unpack(folder, ask, `${store}.tif`)
+        : (outside(state, folder, ask.body.toString()) ?? [])
     await harvest(state, name, store, names)
   } catch {
     return empty(202)
   }
   if (ask.query.get('updateBBox') === 'true') {
-    const { around } = await import('./raster.ts')
-    const boxes = state.index(name, store)?.granules.map(({ box }) => box) ?? []
-    const own = found.coverages.get(store)
+    const index = state.index(name, store)
+    const boxes = index?.granules.map(({ box }) => box) ?? []
+    const own = found.coverages.get(index?.name ?? '')
     // The native box alone.
     if (own && boxes.length) own.native = around(boxes)
   }

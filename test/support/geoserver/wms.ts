@@ -1,0 +1,122 @@
+import type { Answer } from './http.ts'
+import { type Drawn, drawnMap, toldMap } from './mapfile.ts'
+import { drawingError } from './sld-check.ts'
+import type { CoverageStore, Granule, State } from './state.ts'
+
+/** Answers a request over a mapfile; `files` are put where it finds them. */
+export interface MapServer {
+  write(name: string, bytes: Buffer): string
+  ask(mapfile: string, query: URLSearchParams): Promise<Answer>
+}
+
+const exception = (code: string, message: string): Answer => ({
+  status: 200,
+  type: 'text/xml',
+  text: `<?xml version="1.0"?><ServiceExceptionReport version="1.3.0"><ServiceException code="${code}">${message}</ServiceException></ServiceExceptionReport>`,
+})
+
+interface Found {
+  readonly store: CoverageStore
+  readonly workspace: string
+  readonly name: string
+}
+const layersOf = (state: State): Found[] =>
+  [...state.workspaces.values()].flatMap(({ name: workspace, coveragestores }) =>
+    [...coveragestores.values()].flatMap((store) =>
+      [...store.coverages.keys()].map((name) => ({ store, workspace, name })),
+    ),
+  )
+
+const isTimed = ({ store, name }: Found): boolean => {
+  const entry = store.coverages.get(name)?.metadata?.entry
+  return [entry].flat().some((one) => one?.['@key'] === 'time')
+}
+const granulesOf = (state: State, { workspace, store }: Found): readonly Granule[] =>
+  state.index(workspace, store.name)?.granules ?? []
+const timesOf = (state: State, found: Found): string[] =>
+  isTimed(found) ? [...new Set(granulesOf(state, found).map(({ time }) => time!))].sort() : []
+
+/** The day that is asked for, else the first; the nearest one where there is none. */
+const nearest = (times: readonly string[], asked: string | null): string | undefined => {
+  if (!asked) return times[0]
+  const distance = (time: string) => Math.abs(Date.parse(time) - Date.parse(asked.slice(0, 10)))
+  return [...times].sort((a, b) => distance(a) - distance(b))[0]
+}
+
+const lower = (query: URLSearchParams): URLSearchParams =>
+  new URLSearchParams([...query].map(([key, value]) => [key.toLowerCase(), value]))
+
+const sldOf = (state: State, found: Found, query: URLSearchParams): string => {
+  const body = query.get('sld_body')
+  if (body) return body
+  const held = state.workspaces.get(found.workspace)!
+  const { name, workspace } = held.layers.get(found.name)?.defaultStyle ?? { name: 'raster' }
+  return (workspace ? held.styles.get(name)?.sld : undefined) ?? ''
+}
+
+const drawn = (
+  state: State,
+  server: MapServer,
+  found: Found,
+  day: string | undefined,
+  sld: string,
+): Drawn[] => {
+  const folder = state.folder(found.workspace, found.store.name)
+  const layer = `${found.workspace}:${found.name}`
+  const raster = (file: string, epsg: number): Drawn => ({
+    ...{ layer, epsg, sld },
+    path: server.write(`${found.workspace}-${found.store.name}-${file}`, folder.get(file)!),
+  })
+  if (found.store.type === 'ImageMosaic')
+    return granulesOf(state, found)
+      .filter(({ time }) => day === undefined || time === day)
+      .map(({ location, epsg }) => raster(location, epsg))
+  const { srs } = found.store.coverages.get(found.name)!
+  return [raster([...folder.keys()][0]!, Number(srs.split(':')[1]))]
+}
+
+const getMap = async (state: State, server: MapServer, url: URL, query: URLSearchParams) => {
+  const all = layersOf(state)
+  const headers: Record<string, string> = {}
+  const rasters: Drawn[] = []
+  const own = /^\/geoserver\/([^/]+)\/(?:wms|ows)$/.exec(url.pathname)?.[1]
+  for (const given of (query.get('layers') ?? '').split(',')) {
+    const uri = given.includes(':') || !own ? given : `${own}:${given}`
+    const found = all.find(({ workspace, name }) => `${workspace}:${name}` === uri)
+    if (!found) return exception('LayerNotDefined', `Could not find layer ${given}`)
+    const times = timesOf(state, found)
+    const day = nearest(times, query.get('time'))
+    const asked = query.get('time')
+    if (times.length && asked !== day)
+      headers.warning = `99 ${asked ? 'Nearest' : 'Default'} value used: time=${day}T00:00:00.000Z ISO8601 (${uri})`
+    const sld = sldOf(state, found, query)
+    const { bands } = found.store.coverages.get(found.name)!
+    const why = sld && drawingError(sld, bands)
+    if (why) return exception('NoApplicableCode', `Rendering process failed: ${why}`)
+    rasters.push(...drawn(state, server, found, day, sld))
+  }
+  const names = [...new Set(rasters.map(({ layer }) => layer))]
+  for (const key of ['time', 'sld_body', 'styles']) query.delete(key)
+  query.set('layers', names.join())
+  query.set('styles', '')
+  const answer = await server.ask(drawnMap(`${url.origin}${url.pathname}?`, rasters), query)
+  return { ...answer, headers }
+}
+
+/** WMS 1.1.1 and 1.3.0 over what was published, drawn by MapServer. */
+export const wms =
+  (server: MapServer) =>
+  async (state: State, url: URL): Promise<Answer> => {
+    const query = lower(url.searchParams)
+    const request = query.get('request')?.toLowerCase()
+    if (request === 'getmap') return getMap(state, server, url, query)
+    if (request !== 'getcapabilities')
+      return exception('OperationNotSupported', 'No such operation')
+    const told = layersOf(state).map((found) => {
+      const { title, latLon } = found.store.coverages.get(found.name)!
+      const layer = `${found.workspace}:${found.name}`
+      return { layer, title, box: latLon, times: timesOf(state, found) }
+    })
+    const any = layersOf(state).flatMap((found) => drawn(state, server, found, undefined, ''))[0]
+    return server.ask(toldMap(`${url.origin}${url.pathname}?`, told, any?.path ?? ''), query)
+  }
