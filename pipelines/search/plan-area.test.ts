@@ -61,6 +61,7 @@ const plan = (
   body: Record<string, unknown>,
   items: readonly FrozenItem[] | Record<string, readonly FrozenItem[]> = [A, B, C],
   collections = ['s2'],
+  most_tasks = 100,
 ) => {
   const request = inferenceRequest.parse(body)
   const specs = collections.map((collection) => ({
@@ -73,7 +74,7 @@ const plan = (
       ({ source }) => source.connector === connector && source.collection_name === collection,
     )
   const given = Array.isArray(items) ? { s2: items } : (items as Record<string, FrozenItem[]>)
-  const catalogue = catalogueOf(given)
+  const catalogue = { ...catalogueOf(given), most_tasks }
   return findTasks(request, modalitiesOf(specs, request, find), catalogue)
 }
 const ids = (task: { source: { modalities: readonly { items: readonly FrozenItem[] }[] } }) =>
@@ -289,4 +290,29 @@ test('days that are none, too many tasks and boxes too wide are refused by field
   await expect(plan(days(['2024-06-10'], [0, 43, 10, 50]), [A])).rejects.toThrow(
     /request\.too_many_tasks: spatial_domain\.bbox\.0/,
   )
+})
+
+test('a degree on five days: 36 tiles a day on one grid, each with its own items, neighbours meet', async () => {
+  const items = [10, 11, 12, 13, 14].flatMap((day) =>
+    [0, 1].flatMap((column) =>
+      [0, 1].map((line) =>
+        squareItem({
+          ...{ id: `${day}-${column}-${line}`, datetime: `2024-06-${day}T07:50:31Z`, cloud: 5 },
+          ...{ epsg: 32737, x: 160000 + column * 100000, y: 9950000 - line * 100000 },
+          side: 109800,
+        }),
+      ),
+    ),
+  )
+  const body = days(['2024-06-10_2024-06-14'], [36, -1.5, 37, -0.5])
+  const { tasks } = await plan(body, items, ['s2'], 1000)
+  expect(tasks).toHaveLength(36 * 5)
+  expect(tasks.slice(0, 5).map(({ date }) => date)).toEqual(
+    [10, 11, 12, 13, 14].map((day) => `2024-06-${day}`),
+  )
+  const { grid } = tasks[0]!.source
+  const above = tasks[5]!.source.grid
+  expect(above.transform[3] - above.height * 10).toBe(grid.transform[3])
+  expect(above.transform[0]).toBe(grid.transform[0])
+  expect(Math.max(...tasks.map((task) => ids(task).length))).toBe(4)
 })
