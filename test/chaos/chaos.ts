@@ -51,10 +51,14 @@ export const chaos = async (options: ChaosOptions): Promise<ChaosReport> => {
   const workload = new Workload(service, random)
   const watch = new Watch()
   let rows: Seen[] = []
+  const told = new Set<string>()
   const observe = async (): Promise<void> => {
     // Postgres is away at times: then there is nothing to see.
     const seen = await look(service.db).catch(() => undefined)
     if (seen) watch.take((rows = seen), workload.asked)
+    // At once: a storm that is broken off has said what it found.
+    for (const text of watch.violations) if (!told.has(text)) console.log(`VIOLATION ${text}`)
+    for (const text of watch.violations) told.add(text)
   }
   const storm = new Storm({ service, workload, random })
   const asking = workload.run(load)
