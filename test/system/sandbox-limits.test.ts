@@ -140,7 +140,7 @@ time.sleep(5)`,
         while time.process_time() < end: pass
         os._exit(0)
     os.wait()`,
-    { cpu_seconds: 2 },
+    { cpu_seconds: 2, wall_seconds: 120 },
   ],
   [
     'closes its log and burns on',
@@ -186,7 +186,7 @@ if __name__ == "__main__":
 test('multiprocessing, ProcessPoolExecutor, joblib and shared memory work, counted as memory', () =>
   session(async () => {
     const { result, log } = await runScript(PARALLEL, {
-      ...{ ...small, memory_mb: 800, processes: 64, file_mb: 100 },
+      ...{ ...small, wall_seconds: 120, memory_mb: 800, processes: 64, file_mb: 100 },
     })
     expect(result.error, log).toBeNull()
     const doubled = [0, 2, 4, 6]
