@@ -1,7 +1,6 @@
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'vitest'
 import { isWet, lakeScene } from './geotiff.ts'
 
 /** Side of the scene below, in pixels. */
@@ -23,25 +22,4 @@ export const lakeOverlap = (water: (row: number, column: number) => boolean): nu
       either += pair.some(Boolean) ? 1 : 0
     }
   return both / either
-}
-
-/**
- * A test of rasters that may not be redistributed: an extra to one of seeded scenes.
- *
- * They lie in `GEODAG_TEST_DATA`; without them the test is skipped, and a line says so.
- */
-export const realTest = (
-  title: string,
-  files: readonly string[],
-  body: (paths: Readonly<Record<string, string>>) => Promise<void>,
-): void => {
-  const data = process.env.GEODAG_TEST_DATA
-  const missing = files.filter((name) => !data || !existsSync(join(data, name)))
-  if (missing.length === 0)
-    return void test(title, () =>
-      body(Object.fromEntries(files.map((name) => [name, join(data!, name)]))),
-    )
-  const why = data ? `${data} lacks` : 'GEODAG_TEST_DATA is not set; it would hold'
-  console.log(`geodag: skipped "${title}": ${why} ${missing.join(', ')}`)
-  test.skip(title, () => {})
 }

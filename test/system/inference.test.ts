@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { dag } from '@dagger.io/dagger'
 import { expect, test } from 'vitest'
 import { assets, make, run, scene, session } from '../support/engine.ts'
-import { LAKE, lakeOverlap, realTest } from '../support/scenes.ts'
+import { realTest } from '../support/real-test.ts'
+import { LAKE, lakeOverlap } from '../support/scenes.ts'
 
 const real = (path: string, name: string) => dag.directory().withFile(name, scene(path))
 
