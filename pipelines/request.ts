@@ -84,7 +84,7 @@ export const connectorConfig = z.looseObject({
     .nullish(),
 })
 
-/** How a place is searched; what the seed does not know beside `maxcc`. */
+/** How a place is searched; what GEOStudio does not know beside `maxcc`. */
 export const searchFields = {
   /** Most cloud of a day, percent of the place; 0 is no limit */
   maxcc: numeric

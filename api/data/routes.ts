@@ -12,7 +12,7 @@ import { aScene, aSource, collectionNames, dataAdvice, dataSources, fileShare } 
 
 const tag = 'Data'
 const params = z.object({ connector: z.string().max(100) })
-/** The seed's own, whose dot stands for any character; of those only what needs no care in a URL. */
+/** GEOStudio's own, whose dot stands for any character; of those only what needs no care in a URL. */
 const OBJECT_NAME = /^[a-zA-Z0-9-_]+[a-zA-Z0-9-_.][a-z]+$/
 const advice = '/v2/data-advice/:connector'
 

@@ -103,7 +103,7 @@ export const problemsOf = (error: z.ZodError, input: unknown, place: string): Pr
   error.issues.slice(0, MOST_PROBLEMS).flatMap((issue) => {
     const leaf = leafOf(issue)
     const [type, msg] = typed(leaf, input)
-    // The one field that the seed reports from another place (docs/wire.md#conventions).
+    // The one field that GEOStudio reports from another place (docs/wire.md#conventions).
     const moved = type === 'missing' && leaf.path.join() === 'temporal_domain'
     const loc = [
       moved ? 'inference_config' : place,

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { z } from 'zod'
 import { type Db, json } from '../database/database.ts'
 
-/** What a service reports of published layers: in the seed's form, or ours. */
+/** What a service reports of published layers: in GEOStudio's form, or ours. */
 export const layersDetail = z.looseObject({
   predicted_layers: z.array(z.record(z.string(), z.unknown())).nullish(),
   bboxes: z.array(z.tuple([z.number(), z.number(), z.number(), z.number()])).nullish(),
@@ -43,7 +43,7 @@ const distinct = (boxes: Box[]): Box[] => [
   ...new Map(boxes.map((box) => [box.join(), box])).values(),
 ]
 
-/** The old wire form of a layer, as GeoServer steps of the seed report it. */
+/** The old wire form of a layer, as GeoServer steps of GEOStudio report it. */
 const fromStore = (entry: Record<string, any>): Layer => ({
   uri: `${entry.coverageStore?.workspace?.name}:${entry.coverageStore?.name}`,
   display_name: entry.display_name,

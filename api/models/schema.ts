@@ -58,7 +58,7 @@ export const modelInput = z.object({
   model_onboarding_config: onboarding,
   latest: z.boolean().nullish(),
   version: z.number().nullish(),
-  /** Beyond the seed: how ONNX weights, or a TerraTorch config and checkpoint, are run */
+  /** Beyond GEOStudio: how ONNX weights, or a TerraTorch config and checkpoint, are run */
   inference: terratorchParameters.nullish(),
 })
 export const deployInput = z.looseObject({

@@ -17,7 +17,7 @@ const steps = (...names: string[]) =>
 
 type Shipped = { display_name: string; description: string } & Record<string, unknown>
 
-/** The two models of the seed that carry no weights. @see docs/wire.md#how-a-model-is-described */
+/** The two models of GEOStudio that carry no weights. @see docs/wire.md#how-a-model-is-described */
 const SANDBOXES: Shipped[] = [
   {
     display_name: 'geofm-sandbox-models',

@@ -1,4 +1,4 @@
-/** What users read for the seed's error codes. @see docs/wire.md#notifications */
+/** What users read for GEOStudio's error codes. @see docs/wire.md#notifications */
 const TEXTS: Readonly<Record<string, string>> = {
   1001: 'No data available for location/date.',
   1002: 'Image smaller than 224 x 224.',
