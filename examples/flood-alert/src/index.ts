@@ -14,7 +14,7 @@ export class FloodAlert {
     date: string,
   ): Promise<Directory> {
     const geodag = dag.geodag()
-    const model = JSON.parse(await geodag.model('tiny-water'))
+    const model = JSON.parse(await geodag.model({ name: 'tiny-water' }))
     const bands = model.model_input_data_spec[0].bands.map(
       ({ index, band_name, scaling_factor }: Record<string, unknown>) => ({
         index,
