@@ -156,10 +156,12 @@ export const underAttack = async (service: Service, role: 'api' | 'start'): Prom
     )
   }
   const watch = watcher(good, small)
-  process.once('uncaughtException', (error) => {
+  // Of this process, not of one that was measured before it.
+  const ended = (error: unknown) => {
     console.error(api.child.exitCode, api.child.signalCode, api.output.slice(-3000), error)
     process.exit(1)
-  })
+  }
+  process.once('uncaughtException', ended)
   await watch.during(sleep(1000))
   told(`${role}: nothing else`, await watch.during(sleep(2000)))
   for (const one of worst) {
@@ -179,6 +181,7 @@ export const underAttack = async (service: Service, role: 'api' | 'start'): Prom
     `${role}: the slowest answer to a small GET under the worst bodies: ${slowest.toFixed(0)} ms`,
   )
   await watch.end()
+  process.removeListener('uncaughtException', ended)
   api.alive()
   await api.end('SIGTERM')
 }
