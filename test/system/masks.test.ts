@@ -149,7 +149,7 @@ test('masks of every kind over a task: exact values at exact pixels; clouds by c
     const water = { permanentWater: `${here}/water.tif`, permanentWaterValues: [80] }
     const clear = await go('ukis-csmask', '2024-06-10_clear.tif', post, water)
     expect(clear.steps).toEqual([
-      ...['url-connector FINISHED', 'mask-sources FINISHED', 'onnx-inference FINISHED'],
+      ...['url-connector FINISHED', 'onnx-inference FINISHED', 'mask-sources FINISHED'],
       ...['cloud-mask FINISHED', 'postprocess-generic FINISHED', 'push-to-geoserver SKIPPED'],
     ])
     const said = await look(clear.outputs, CLEAR)
