@@ -48,6 +48,19 @@ test('every function and every argument of the surface has a help text', async (
   for (const entry of entries) expect(entry).toMatch(/^--\S+ \S+\s+(\[default[^\]]*\]\s*)?[A-Z]/)
 })
 
+test('a model as a STAC MLM Item, which is a model file in turn; another form is refused', async () => {
+  const out = await dagger('call', 'model', '--name', 'tiny-water', '--as', 'mlm')
+  const item = JSON.parse(out.text)
+  expect([item.type, item.properties['mlm:name']]).toEqual(['Feature', 'tiny-water'])
+  const back = await dagger('call', 'model', '--model-file', file('item.json', out.text))
+  expect(JSON.parse(back.text)).toEqual(item.properties['geodag:model'])
+  const wrong = await dagger('call', 'model', '--name', 'tiny-water', '--as', 'xml')
+  expect([wrong.ok, wrong.text]).toEqual([
+    false,
+    expect.stringContaining('model.format: --as xml is no form of a model: use json or mlm'),
+  ])
+})
+
 test('run-inference through the module: outputs, manifest, preview, and a processor that fails by name', async () => {
   const good = await infer('--model', 'tiny-water', '--datetime', '2019-09-18', 'summary')
   expect(good.text).toContain('COMPLETED')
