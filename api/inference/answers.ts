@@ -54,12 +54,9 @@ export const step = named(
     error: z.looseObject({ code: z.string(), message: z.string() }).optional(),
     message: z.string().optional(),
     result: z.unknown().optional(),
-    statistics: z
-      .unknown()
-      .optional()
-      .meta({
-        description: 'Pixels, share and km² of each class, as /v2/tasks/{id}/output has it',
-      }),
+    statistics: z.unknown().optional().meta({
+      description: 'Pixels, share and km² of each class, as /v2/tasks/{id}/output has it',
+    }),
     artifacts: z.record(z.string(), z.string()).optional(),
   }),
 )
