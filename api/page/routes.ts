@@ -61,7 +61,10 @@ export const pageRoutes = (
     if (!new URL(c.req.url).pathname.endsWith('/')) return c.redirect('studio-gateway/', 307)
     for (const [name, value] of Object.entries(headers())) c.header(name, value)
     c.header('Cache-Control', 'no-cache')
-    return c.html(await readFile(join(dist, 'index.html'), 'utf8'))
+    const html = await readFile(join(dist, 'index.html'), 'utf8')
+    // Where no proxy can say who asks, the page asks for a key before it asks for anything else.
+    const needsKey = config.AUTH_ENABLED && config.TRUSTED_PROXIES.length === 0
+    return c.html(needsKey ? html.replace('<html ', '<html data-sign-in="key" ') : html)
   })
   api.use('/assets/*', compress())
   api.get(

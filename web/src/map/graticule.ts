@@ -1,5 +1,6 @@
 import Feature from 'ol/Feature.js'
 import LineString from 'ol/geom/LineString.js'
+import Point from 'ol/geom/Point.js'
 import VectorLayer from 'ol/layer/Vector.js'
 import { type Projection, transform, transformExtent } from 'ol/proj.js'
 import VectorSource from 'ol/source/Vector.js'
@@ -11,6 +12,8 @@ import { isDark } from '../theme.ts'
 
 const STEPS = [30, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001]
 const PARTS = 24
+/** Where a line has its label, as a share of what is seen: near the lower and the left edge */
+const EDGE = 0.04
 
 const degreesText = (degrees: number, letters: string): string =>
   `${Math.abs(Number(degrees.toFixed(3)))}° ${letters[degrees < 0 ? 1 : 0]}`
@@ -33,18 +36,20 @@ const linesOf = (extent: number[], projection: Projection): Feature[] => {
   const [w, s, e, n] = box as [number, number, number, number]
   const step = STEPS.find((one) => Math.max(e - w, n - s) / one >= 5) ?? STEPS.at(-1)!
   const at = (lon: number, lat: number) => transform([lon, lat], 'EPSG:4326', projection)
-  const line = (point: (share: number) => number[], label: string) =>
-    new Feature({
-      geometry: new LineString(Array.from({ length: PARTS + 1 }, (_, k) => point(k / PARTS))),
-      label,
-    })
+  const line = (point: (share: number) => number[]) =>
+    new Feature(new LineString(Array.from({ length: PARTS + 1 }, (_, k) => point(k / PARTS))))
+  const [lon0, lat0] = [w + (e - w) * EDGE, s + (n - s) * EDGE]
+  const label = (lon: number, lat: number, text: string) =>
+    new Feature({ geometry: new Point(at(lon, lat)), label: text })
   return [
-    ...multiples(w, e, step).map((lon) =>
-      line((share) => at(lon, s + (n - s) * share), degreesText(lon, 'EW')),
-    ),
-    ...multiples(s, n, step).map((lat) =>
-      line((share) => at(w + (e - w) * share, lat), degreesText(lat, 'NS')),
-    ),
+    ...multiples(w, e, step).flatMap((lon) => [
+      line((share) => at(lon, s + (n - s) * share)),
+      label(lon, lat0, degreesText(lon, 'EW')),
+    ]),
+    ...multiples(s, n, step).flatMap((lat) => [
+      line((share) => at(w + (e - w) * share, lat)),
+      label(lon0, lat, degreesText(lat, 'NS')),
+    ]),
   ]
 }
 
@@ -68,14 +73,15 @@ export const graticule = (projection: Projection): VectorLayer => {
   return new VectorLayer({
     source,
     declutter: true,
+    // Labels are placed by what is seen, not by more.
+    renderBuffer: 1,
     updateWhileInteracting: false,
     style: (feature) => {
       const [line, text, halo] = colours() as [string, string, string]
       return new Style({
         stroke: new Stroke({ color: line, width: 1 }),
         text: new Text({
-          text: feature.get('label') as string,
-          placement: 'line',
+          text: (feature.get('label') as string | undefined) ?? '',
           font: '11px system-ui, sans-serif',
           textBaseline: 'bottom',
           fill: new Fill({ color: text }),

@@ -60,7 +60,7 @@ const Classes = ({ kind, areas }: { kind: LayerKind; areas: readonly ClassArea[]
         {shown.map(({ entry, area }) => (
           <tr key={entry.value}>
             <th scope="row">
-              <Swatch color={entry.color} /> {entry.label}
+              <Swatch color={entry.opacity > 0 ? entry.color : undefined} /> {entry.label}
             </th>
             <td class="number">
               {area && pixels > 0 ? shareText(area.pixels / pixels) : areas.length ? '0 %' : ''}

@@ -1,0 +1,214 @@
+import { createServer, request } from 'node:http'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { AddressInfo } from 'node:net'
+import type { Browser, Page } from 'playwright-core'
+import { sql } from 'kysely'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Client, type Process, type Service, startService } from '../support/api.ts'
+import { openTab, signIn, startBrowser } from '../support/browser.ts'
+import { root } from '../support/engine.ts'
+
+let service: Service
+let api: Process
+let anna: Client
+let browser: Browser
+
+beforeAll(async () => {
+  service = await startService()
+  api = await service.launch('api')
+  anna = await service.client(api.url, 'anna@example.org')
+  browser = await startBrowser()
+})
+afterAll(async () => {
+  await browser?.close()
+  await service?.close()
+})
+
+const html = { Accept: 'text/html' }
+const BAD = `<script>window.ran=1</script><img src=x onerror="window.ran=1"><svg onload="window.ran=1">`
+const asked = { spatial_domain: { urls: ['https://h.example.org/a.tif'] }, temporal_domain: [] }
+
+test('the page has a strict policy, and relative URLs; who asks for no HTML is sent to /docs', async () => {
+  const answer = await fetch(`${api.url}/`, { headers: html })
+  const policy = answer.headers.get('content-security-policy')!
+  expect(policy).toContain("default-src 'none'; script-src 'self'; style-src 'self'")
+  expect(policy).not.toMatch(/unsafe|\*/)
+  expect(policy).toContain("frame-ancestors 'none'")
+  const text = await answer.text()
+  const links = [...text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, link]) => link!)
+  expect(links.length).toBeGreaterThan(2)
+  for (const link of links) expect(link).toMatch(/^\.\//)
+  expect(text).not.toMatch(/<script(?![^>]*src=)|\sstyle=|\son\w+=/)
+  const plain = await fetch(`${api.url}/`, { redirect: 'manual' })
+  expect([plain.status, plain.headers.get('location')]).toEqual([307, '/docs'])
+  const mount = await fetch(`${api.url}/studio-gateway`, { headers: html, redirect: 'manual' })
+  expect(mount.headers.get('location')).toBe('studio-gateway/')
+  expect((await fetch(`${api.url}/docs`)).status).toBe(200)
+  for (const path of [
+    '/assets/../../package.json',
+    '/assets/%2e%2e/%2e%2e/package.json',
+    '/assets/no.js',
+  ])
+    expect((await fetch(api.url + path)).status).toBe(404)
+})
+
+test('less than 200 kB of JavaScript before the map, and no other host in any of it', async () => {
+  const dist = join(root, 'web/dist')
+  const text = readFileSync(join(dist, 'index.html'), 'utf8')
+  const first = [...text.matchAll(/"\.\/(assets\/[^"]+\.js)"/g)].map(([, file]) => file!)
+  const bytes = first.reduce((sum, file) => sum + statSync(join(dist, file)).size, 0)
+  expect(bytes).toBeGreaterThan(10_000)
+  expect(bytes).toBeLessThan(200_000)
+  expect(readdirSync(join(dist, 'assets')).some((file) => /^run-map-.*\.js$/.test(file))).toBe(true)
+  const { page, context } = await openTab(browser)
+  const asks: string[] = []
+  page.on('request', (request) => asks.push(request.url()))
+  await signIn(page, api.url, anna.key)
+  expect(asks.filter((url) => !url.startsWith(api.url))).toEqual([])
+  expect(asks.some((url) => /map/.test(url))).toBe(false)
+  await context.close()
+})
+
+/** A proxy that takes a path off, as one in front of several services does. */
+const behind = (prefix: string) =>
+  new Promise<{ url: string; close: () => void }>((done) => {
+    const server = createServer((incoming, outgoing) => {
+      if (!incoming.url!.startsWith(`${prefix}/`)) return void outgoing.writeHead(404).end()
+      const path = incoming.url!.slice(prefix.length)
+      const { method, headers } = incoming
+      const onward = request(api.url + path, { method: method!, headers }, (answer) => {
+        outgoing.writeHead(answer.statusCode!, answer.headers)
+        answer.pipe(outgoing)
+      })
+      incoming.pipe(onward)
+    }).listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo
+      done({ url: `http://127.0.0.1:${port}`, close: () => server.close() })
+    })
+  })
+
+test('works below /studio-gateway, and below another path', async () => {
+  const proxy = await behind('/maps/geodag')
+  try {
+    for (const url of [
+      `${api.url}/studio-gateway`,
+      `${proxy.url}/maps/geodag/`,
+      `${proxy.url}/maps/geodag/studio-gateway`,
+    ]) {
+      const { page, context, problems } = await openTab(browser)
+      await signIn(page, url, anna.key)
+      await page.goto(`${page.url().split('#')[0]}#/new`)
+      await page.getByLabel('Draw').check({ force: true })
+      await page.locator('.map canvas').first().waitFor()
+      expect(problems, url).toEqual([])
+      await context.close()
+    }
+  } finally {
+    proxy.close()
+  }
+})
+
+const ran = (page: Page) =>
+  page.evaluate(() => [
+    (window as any).ran,
+    document.querySelectorAll('main script, main svg').length,
+  ])
+
+test('hostile names are text', async () => {
+  const layer = {
+    workspace: 'w',
+    layer_name: 'p',
+    display_name: BAD,
+    filepath_key: 'model_output_image',
+  }
+  const style = {
+    segmentation: [{ color: 'red;background:url(//x)', label: BAD, opacity: 1, quantity: 1 }],
+  }
+  const model = await anna.post('/v2/models', {
+    ...{ display_name: 'hostile', description: BAD, model_url: 'https://m.example.org' },
+    pipeline_steps: [{ process_id: BAD.slice(0, 50), step_number: 0 }],
+    model_input_data_spec: [{ connector: BAD, bands: [{ index: 0, band_name: BAD }] }],
+    geoserver_push: [{ ...layer, geoserver_style: style }],
+  })
+  const processor = await anna.processor(
+    `# ${BAD}\nif __name__ == "__main__":\n    pass\n`,
+    'p.py',
+    { [BAD]: BAD },
+  )
+  const group = await anna.post('/v2/groups', { name: BAD, description: BAD })
+  const run = await anna.post('/v2/inference', {
+    ...{ ...asked, model_id: model.body.id, location: BAD.slice(0, 100), description: BAD },
+  })
+  expect([model.status, processor.status, group.status, run.status]).toEqual([201, 201, 201, 201])
+  // What a step, or a service, says of a failure holds file names.
+  const output = JSON.stringify({ errors: [{ code: BAD, message: BAD }] })
+  await sql`update inf_inference set inference_output = ${output}::jsonb`.execute(service.db)
+  const { page, context, problems } = await openTab(browser)
+  await signIn(page, api.url, anna.key)
+  for (const [view, shown] of [
+    ['runs', run.body.location],
+    [`runs/${run.body.id}`, run.body.location],
+    ['models', BAD],
+    [`models/${model.body.id}`, BAD],
+    [`processors/${processor.body.id}`, BAD],
+    ['groups', BAD],
+    [`new?model=${model.body.id}`, BAD],
+  ]) {
+    await page.goto(`${api.url}/#/${view}`)
+    await page.getByText(shown).first().waitFor()
+    expect(await ran(page), view).toEqual([undefined, 0])
+  }
+  await page.getByLabel('GeoTIFF files').setInputFiles({
+    ...{ name: '"><svg onload=window.ran=1>.svg', mimeType: 'image/svg+xml' },
+    buffer: Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" onload="window.ran=1"/>'),
+  })
+  await page.getByText('Uploaded').waitFor()
+  expect(await ran(page)).toEqual([undefined, 0])
+  const { body } = await anna.get('/v2/file-share?object_name=picture.svg')
+  await fetch(body.upload_url, { method: 'PUT', body: '<svg onload="alert(1)"/>' })
+  const file = await fetch(body.download_url)
+  expect(file.headers.get('content-type')).toBe('application/octet-stream')
+  expect(file.headers.get('content-disposition')).toMatch(/^attachment/)
+  expect(problems).toEqual([])
+  await context.close()
+})
+
+test('a thousand runs, and a run of 300 tasks', async () => {
+  const { body } = await anna.post('/v2/inference', { ...asked, model_display_name: 'tiny-water' })
+  const columns = sql`inference_config, shown, model_id, status, created_by, updated_by`
+  await sql`insert into inf_inference (location, ${columns})
+    select 'Place ' || n, ${columns} from inf_inference, generate_series(1, 1000) n
+    where id = ${body.id}`.execute(service.db)
+  const steps = Array.from({ length: 5 }, (_, step_number) => ({
+    ...{ status: 'FINISHED', process_id: `step-${step_number}`, step_number },
+    ...{ start_time: '2026-01-01T00:00:00', end_time: '2026-01-01T00:01:00' },
+  }))
+  await sql`insert into inf_task (task_id, inference_id, planning, pipeline_steps, inference_folder, status)
+    select ${body.id} || '-task_' || n, ${body.id}::uuid, false, ${JSON.stringify(steps)}::jsonb, ${body.id}, 'FAILED'
+    from generate_series(0, 299) n`.execute(service.db)
+  const { page, context, problems } = await openTab(browser)
+  await signIn(page, api.url, anna.key)
+  await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 25)
+  await page.getByText(/1–25 of 1,00\d/).waitFor()
+  await page.getByRole('button', { name: 'Next' }).click()
+  await page.getByText(/26–50 of/).waitFor()
+  const session = await context.newCDPSession(page)
+  // Ticks of the thread: what other programs of this machine do is not counted.
+  await session.send('Performance.setTimeDomain', { timeDomain: 'threadTicks' })
+  await session.send('Performance.enable')
+  const spent = async () => {
+    const { metrics } = await session.send('Performance.getMetrics')
+    return metrics.find(({ name }) => name === 'ScriptDuration')!.value * 1000
+  }
+  const before = await spent()
+  await page.evaluate((id) => (location.hash = `#/runs/${id}`), body.id)
+  await page.getByText('301 tasks').first().waitFor()
+  const milliseconds = (await spent()) - before
+  console.log(`geodag: the view of 300 tasks took ${milliseconds.toFixed(0)} ms of script`)
+  expect(milliseconds).toBeLessThan(200)
+  expect(await page.locator('.task').count()).toBe(50)
+  expect(await page.locator('.step').count()).toBe(0)
+  expect(problems).toEqual([])
+  await context.close()
+})
