@@ -1,0 +1,62 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { layer, made, pushTo } from '../../test/support/geoserver/pushes.ts'
+import { type Geoserver, startGeoserver } from '../../test/support/geoserver/server.ts'
+import { textEntry } from './program/body.ts'
+import { remove } from './program/remove.ts'
+import { zipped } from './program/zip.ts'
+
+let stand: Geoserver
+beforeEach(async () => void (stand = await startGeoserver()))
+afterEach(() => stand.close())
+
+const shapes = { ...layer, geoserver_style: { polygon_style: { fill: '#4589FF' } } }
+const zip = async (...names: string[]) =>
+  buffer((await zipped(names.map((name) => textEntry(name, 'x')))).open())
+const stores = () => stand.state.workspaces.get('geofm')!.datastores
+
+test('a flat Shapefile zip, and loose files: one layer a task, with its style; again is no second', async () => {
+  const flat = made('s.zip', await zip('a.shp', 'a.shx', 'a.dbf'))
+  await pushTo(stand, { layers: [shapes], task: 0 }, flat)
+  await pushTo(stand, { layers: [shapes], task: 0 }, flat)
+  const folder = mkdtempSync(join(tmpdir(), 'geodag-shp-'))
+  for (const name of ['b.shp', 'b.shx', 'b.dbf', 'c.dbf']) writeFileSync(join(folder, name), 'x')
+  const loose = { folder, artifacts: { model_output_image: 'b.shp' } }
+  const { predicted_layers } = await pushTo(stand, { layers: [shapes], task: 3 }, loose)
+  expect(predicted_layers).toMatchObject([{ uri: 'geofm:i-pred-3' }])
+  expect([...stores()].map(([name, { types }]) => [name, [...types.values()]])).toEqual([
+    ['i-pred', [{ name: 'i-pred', nativeName: 'a' }]],
+    ['i-pred-3', [{ name: 'i-pred-3', nativeName: 'b' }]],
+  ])
+  const server = { url: stand.url, username: 'admin', password: 'geoserver', pause: 1 }
+  await remove(server, [{ workspace: 'geofm', name: 'i-pred-3' }])
+  expect([...stores().keys()]).toEqual(['i-pred'])
+})
+
+test('a folder in the zip, a missing part and no shape are geoserver.bad_shapefile', async () => {
+  for (const names of [['d/a.shp', 'd/a.dbf'], ['a.txt']])
+    await expect(
+      pushTo(stand, { layers: [shapes] }, made('s.zip', await zip(...names))),
+    ).rejects.toMatchObject({ code: 'geoserver.bad_shapefile' })
+  await expect(
+    pushTo(stand, { layers: [shapes] }, made('a.shp', Buffer.from('x'))),
+  ).rejects.toMatchObject({
+    code: 'geoserver.bad_shapefile',
+    message: expect.stringContaining('.shx'),
+  })
+})
+
+test('a NetCDF file: the coverage that is named, or the only one', async () => {
+  const file = made('a.nc', Buffer.from('variable:Flood variable:Depth'))
+  const named = { ...layer, coverage_name: 'flood' }
+  await pushTo(stand, { layers: [named] }, file)
+  const { coverages } = stand.state.workspaces.get('geofm')!.coveragestores.get('i-pred')!
+  expect([...coverages.values()].map(({ nativeName }) => nativeName)).toEqual(['Flood'])
+  await expect(pushTo(stand, { layer_prefix: 'j' }, file)).rejects.toMatchObject({
+    code: 'geoserver.no_coverage',
+    message: expect.stringContaining('Flood, Depth'),
+  })
+})
