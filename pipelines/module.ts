@@ -1,7 +1,7 @@
 import type { Client, Directory, File, Secret, Service } from '@dagger.io/dagger'
 import { z } from 'zod'
 import type { PlanOptions } from '../steps/plan-context.ts'
-import { contracts, type StepName } from '../steps/contracts.ts'
+import { contracts, stepNamed, type StepName, stepNames } from '../steps/contracts.ts'
 import { decodeScript, scriptName } from '../steps/generic-python-processor/script.ts'
 import type { Scene } from '../steps/plan-context.ts'
 import { registry, scenesInZip } from '../steps/registry.ts'
@@ -319,4 +319,18 @@ export const runOne = async (
   if (result.status === 'FAILED') throw new Error(`${result.error.code}: ${result.error.message}`)
   const all = { ...artifacts, ...result.artifacts }
   return files.withDirectory('.', out).withNewFile('artifacts.json', JSON.stringify(all, null, 2))
+}
+
+/** One step by any of its names. @throws PlanError `step.unknown` */
+export const runNamed = async (
+  dag: Client,
+  assets: Directory,
+  name: string,
+  parameters: string,
+  input?: Directory,
+): Promise<Directory> => {
+  const known = stepNamed(name)
+  if (!known)
+    throw new PlanError('step.unknown', `no step ${name}: use one of ${stepNames.join(', ')}`)
+  return runOne(dag, assets, known, parameters, input)
 }

@@ -19,6 +19,7 @@ import {
   modelText,
   planText,
   readScriptFile,
+  runNamed,
   runOne,
 } from '../pipelines/module.ts'
 import { InferenceResult } from './inference-result.ts'
@@ -269,6 +270,19 @@ export class Geodag {
         ...(bands ? ['--bands', bands] : []),
       ])
       .file('/scene.tif')
+  }
+
+  /** Any step by its name, on its own: what the pipeline calls, for a module or a CI of yours. */
+  @func({ cache: 'never' })
+  async step(
+    /** Folder of steps/, such as data-connector or cloud-mask */
+    name: string,
+    /** JSON of the step's parameters: its contract.ts lists them, plan shows them */
+    parameters: string = '{}',
+    /** What the steps before it returned */
+    input?: Directory,
+  ): Promise<Directory> {
+    return runNamed(dag, this.assets, name, parameters, input)
   }
 
   /** Step: one scene by URL or from a folder, its bands selected, scaled and filled. */

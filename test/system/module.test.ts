@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { root } from '../support/engine.ts'
@@ -45,7 +45,9 @@ test('every function and every argument of the surface has a help text', async (
     .split(/^ +(?=--)/m)
     .slice(1)
   expect(entries.length).toBeGreaterThan(10)
-  for (const entry of entries) expect(entry).toMatch(/^--\S+ \S+\s+(\[default[^\]]*\]\s*)?[A-Z]/)
+  for (const entry of entries)
+    // A switch has no type word.
+    expect(entry).toMatch(/^--\S+( \S+)?\s+(\[default[^\]]*\]\s*)?[A-Za-z]/)
 })
 
 test('a model as a STAC MLM Item, which is a model file in turn; another form is refused', async () => {
@@ -144,4 +146,14 @@ test.each([
   expect(ok).toBe(false)
   expect(text).toMatch(message)
   expect(text).not.toMatch(/^ +at .*\.(ts|js):\d+/m)
+})
+
+test('any step is called by its name; another name is refused with the list', async () => {
+  const wrong = await dagger('call', 'step', '--name', 'nothing', 'entries')
+  expect(wrong.text).toMatch(/step\.unknown: no step nothing: use one of url-connector, /)
+  const made = await dagger(
+    ...['call', 'step', '--name', 'url-connector', '--input', dirname(LAKE)],
+    ...['--parameters', JSON.stringify({ file: basename(LAKE) }), 'entries'],
+  )
+  expect(made.text).toContain('artifacts.json')
 })
