@@ -119,7 +119,8 @@ const processStac = async (): Promise<TestStac> => {
     await run(join(DEBIAN, 'bin/psql'), ['-q', ...extensions], { env })
     await run(join(bin, 'pypgstac'), ['migrate'], { env })
     const app = ['stac_fastapi.pgstac.app:create_app', '--factory']
-    const address = ['--host', '127.0.0.1', '--port', String(port)]
+    // As Docker publishes it: a module's container asks by this machine's own address.
+    const address = ['--host', '0.0.0.0', '--port', String(port)]
     api = spawn(join(bin, 'uvicorn'), [...app, ...address], { env, stdio: 'ignore' })
     const url = `http://127.0.0.1:${port}`
     await answers(url)
