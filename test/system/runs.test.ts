@@ -265,7 +265,10 @@ test('a failure is told: on the inference, the step, its log and its event', asy
   const nowhere = await submit({ spatial_domain: { bbox: [[1, 1, 1.1, 1.1]] } })
   const planned = (await client.ended(nowhere)).inference
   expect(planned.status).toBe('FAILED')
-  expect(planned.inference_output.errors[0]).toMatchObject({ code: 'plan.no_connector' })
+  expect(planned.inference_output.errors[0]).toMatchObject({
+    code: 'connector.missing_credentials',
+    message: expect.stringContaining('SH_CLIENT_ID'),
+  })
   await one.end('SIGTERM')
 })
 
