@@ -24,6 +24,7 @@ esac
 # These need no engine.
 case $what in
   api | create-api-key) exec node api/main.ts "$what" "$@" ;;
+  bench:steps) eval "$(bash scripts/docker.sh env)" && exec node test/bench/steps.ts "$@" ;;
 esac
 
 answers() { timeout "$1" dagger --silent core version >/dev/null 2>&1; }
