@@ -65,7 +65,7 @@ test('a run to its end: layers on the map, nothing lost in the counts', async ()
   // The scene's box and, last, the box around all.
   const boxes: number[][] = inference.geoserver_layers.bbox_pred
   expect(boxes.map((box) => box.map((degrees) => degrees.toFixed(3)).join())).toEqual(
-    Array(2).fill('-0.782,38.083,-0.736,38.129'),
+    Array(2).fill('-1.848,38.820,-1.818,38.843'),
   )
   const { body } = await client.get(`/v2/tasks/${id}-task_0/output`)
   const picture = await (await fetch(body.assets.preview.href)).arrayBuffer()
