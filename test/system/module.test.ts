@@ -139,7 +139,7 @@ test.each([
   [
     'a date that is none',
     ['--model', 'tiny-water', '--datetime', 'yesterday'],
-    /request\.invalid: datetime: yesterday is not YYYY-MM-DD/,
+    /request\.temporal_domain: .*yesterday.*write YYYY-MM-DD/,
   ],
 ])('%s fails with a clear error and no stack trace', async (_, args, message) => {
   const { ok, text } = await infer(...args, 'summary')
