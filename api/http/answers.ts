@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Ctx } from './context.ts'
+import { nextCursor } from './cursors.ts'
 import { listBody } from './pages.ts'
 
 /** Schemas of answers by the names that they have in the OpenAPI document. */
@@ -114,6 +115,17 @@ export const stampFields = {
   created_at: timeText,
   updated_at: timeText,
 }
+/** A page of a list that goes on by cursors, too. */
+export const cursorPageOf = <S extends z.ZodType>(id: string, entry: S) =>
+  named(
+    id,
+    z.object({
+      total_records: z.int().min(0),
+      page_count: z.int().min(0),
+      next_cursor: nextCursor,
+      results: z.array(entry),
+    }),
+  )
 export const pageOf = <S extends z.ZodType>(id: string, entry: S) =>
   named(
     id,

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { anyObject, bboxArray as bbox, named, pageOf, stampFields } from '../http/answers.ts'
+import { anyObject, bboxArray as bbox, cursorPageOf, named, stampFields } from '../http/answers.ts'
+import { nextCursor } from '../http/cursors.ts'
 import { uuid } from '../http/routing.ts'
 
 const scene = z.union([z.string(), z.record(z.string(), z.string())])
@@ -41,7 +42,7 @@ export const inferenceSchema = named(
     tasks_count_waiting: count,
   }),
 )
-export const inferencesSchema = pageOf('Inferences', inferenceSchema)
+export const inferencesSchema = cursorPageOf('Inferences', inferenceSchema)
 
 export const step = named(
   'Step',
@@ -65,6 +66,7 @@ export const tasksSchema = named(
   z.object({
     inference_id: uuid,
     status: z.string(),
+    next_cursor: nextCursor,
     tasks: z.array(
       z.object({
         inference_id: uuid,

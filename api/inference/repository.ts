@@ -1,9 +1,13 @@
 import { sql } from 'kysely'
+import { z } from 'zod'
 import { INFERENCE_ENDS, TASK_ENDS } from '../../pipelines/status.ts'
 import type { Config } from '../config.ts'
 import { type Db, json, notify, type WireStep } from '../database/database.ts'
 import { inTransaction } from '../http/idempotency.ts'
+import { timeText } from '../http/answers.ts'
+import { numbered, placeOf } from '../http/cursors.ts'
 import { inOrder } from '../http/pages.ts'
+import { uuid } from '../http/routing.ts'
 import { visible } from '../database/visibility.ts'
 import { checkRuns } from '../quota/runs.ts'
 import { lockInference, recount } from './counts.ts'
@@ -51,6 +55,20 @@ const ASKED = sql<Asked>`json_build_object(
   'fine_tuning_id', inference_config->'fine_tuning_id',
   'generic_processor', inference_config->'generic_processor',
   'maxcc', inference_config->'maxcc')`
+
+/** To the microsecond, as Postgres orders by it. */
+const AT = sql<string>`to_char(inf_inference.created_at at time zone 'UTC',
+  'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
+const place = z.tuple([timeText, uuid])
+/** Rows after a place of the list: older, or as old with a larger id. */
+const beyond = (at: string, id: string) => sql<boolean>`(
+  inf_inference.created_at < ${at}::timestamptz
+  or (inf_inference.created_at = ${at}::timestamptz and inf_inference.id > ${id}::uuid))`
+interface Page {
+  readonly limit?: number | undefined
+  readonly skip: number
+  readonly cursor?: string | undefined
+}
 
 /** Reads and writes of `inf_inference` by clients; the runner's are in runs/. */
 export const inferenceRepository = (db: Db, config: Config) => {
@@ -107,7 +125,7 @@ export const inferenceRepository = (db: Db, config: Config) => {
       return whole(id).executeTakeFirstOrThrow()
     },
 
-    /** Ids of a page, newest first, and how many there are; `listed` reads the rows. */
+    /** Where a page's rows stand (time, id), newest first, and how many there are in all. */
     list: async (user: string, filter: ListFilter) => {
       const where = live()
         .where(readable(user))
@@ -141,8 +159,10 @@ export const inferenceRepository = (db: Db, config: Config) => {
             sql<boolean>`inf_inference.demo->'demo' = ${JSON.stringify(filter.saved)}::jsonb`,
           ),
         )
+      const after = placeOf(filter.cursor, place)
       const found = await where
-        .select('inf_inference.id')
+        .select(['inf_inference.id', AT.as('at')])
+        .$if(!!after, (q) => q.where(beyond(after![0], after![1])))
         .orderBy('inf_inference.created_at', 'desc')
         .orderBy('inf_inference.id')
         .limit(filter.limit)
@@ -151,7 +171,7 @@ export const inferenceRepository = (db: Db, config: Config) => {
       const { total } = await where
         .select(sql<string>`count(*)`.as('total'))
         .executeTakeFirstOrThrow()
-      return { ids: found.map(({ id }) => id), total: Number(total) }
+      return { places: found.map(({ at, id }) => [at, id] as const), total: Number(total) }
     },
 
     /** Rows as a list shows them: of a long request only the beginning. */
@@ -180,11 +200,13 @@ export const inferenceRepository = (db: Db, config: Config) => {
         .executeTakeFirst(),
 
     /** Ids of its tasks, newest first. */
-    taskIds: async (id: string, page: { limit?: number | undefined; skip: number }) => {
+    taskIds: async (id: string, page: Page) => {
+      const after = placeOf(page.cursor, numbered)
       const found = await db
         .selectFrom('inf_task')
         .select('id')
         .where('inference_id', '=', id)
+        .$if(!!after, (q) => q.where('id', '<', after![0]))
         .orderBy('id', 'desc')
         .$if(page.limit !== undefined, (q) => q.limit(page.limit!))
         .offset(page.skip)
@@ -253,6 +275,7 @@ export interface ListFilter {
   readonly created_by?: string | undefined
   readonly location?: string | undefined
   readonly saved?: boolean | undefined
+  readonly cursor?: string | undefined
   readonly limit: number
   readonly skip: number
   status?: string | undefined

@@ -6,6 +6,7 @@ import type { Config } from '../config.ts'
 import type { Db, WireStep } from '../database/database.ts'
 import { type Answer, type Reply, told } from '../http/answers.ts'
 import type { Ctx } from '../http/context.ts'
+import { cursorAfter, cursorText } from '../http/cursors.ts'
 import { LARGE, largeTurns } from '../http/turns.ts'
 import {
   fail,
@@ -152,6 +153,7 @@ export const inferenceRoutes = (
         created_by: z.string().optional(),
         location: z.string().optional(),
         saved: switchText,
+        cursor: cursorText,
         // Beyond the seed: what the page filters by.
         status: z.string().max(50).toUpperCase().optional(),
         generic_processor_id: uuid.optional(),
@@ -166,8 +168,12 @@ export const inferenceRoutes = (
       },
     },
     async ({ reply, user, query }) => {
-      const { ids, total } = await inferences.list(user, query)
-      const head = (page_count: number) => ({ total_records: total, page_count })
+      const { places, total } = await inferences.list(user, query)
+      const ids = places.map(([, id]) => id)
+      const head = (page_count: number) => ({
+        ...{ total_records: total, page_count },
+        ...cursorAfter(query.cursor, places, page_count, query.limit),
+      })
       const read = async (some: string[]) => (await inferences.listed(some)).map(inferenceAnswer)
       return reply.list(200, 'results', { head, ids, read })
     },
@@ -228,7 +234,7 @@ export const inferenceRoutes = (
     {
       ...{ method: 'get', path: `${one}/tasks`, tag, summary: 'All tasks with their steps' },
       params: uuidParams,
-      query: z.object({ limit: wholeText.optional(), skip: paging.skip }),
+      query: z.object({ limit: wholeText.optional(), skip: paging.skip, cursor: cursorText }),
       responses: {
         200: told('Tasks, newest first; all, unless a limit is given', tasksSchema, someTasks),
         404: NOT_FOUND,
@@ -237,8 +243,13 @@ export const inferenceRoutes = (
     async ({ reply, user, params, query }) => {
       const row = await inferences.seen(user, params.id)
       if (!row) return fail(404, NOT_FOUND)
-      const head = () => ({ inference_id: row.id, status: row.status })
+      const { limit = Infinity, cursor } = query
       const ids = await inferences.taskIds(params.id, query)
+      const places = ids.map((id) => [id])
+      const head = (count: number) => ({
+        ...{ inference_id: row.id, status: row.status },
+        ...cursorAfter(cursor, places, count, limit),
+      })
       const read = async (some: string[]) =>
         (await inferences.tasks(some)).map(({ id: _, pipeline_steps, ...task }) => ({
           ...task,

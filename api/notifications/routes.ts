@@ -9,6 +9,7 @@ import { notify } from '../database/database.ts'
 import { told as answered } from '../http/answers.ts'
 import type { Ctx } from '../http/context.ts'
 import { MIDDLE } from '../http/limits.ts'
+import { cursorAfter, cursorText, numbered, placeOf } from '../http/cursors.ts'
 import { inOrder } from '../http/pages.ts'
 import { fail, KEY_USED, paging, type Router, uuid } from '../http/routing.ts'
 import { wireTime } from '../http/time.ts'
@@ -147,7 +148,7 @@ export const notificationRoutes = (
         summary: 'Past events, newest first',
       },
       params: byEvent,
-      query: z.object({ source: z.string().optional(), ...paging }),
+      query: z.object({ source: z.string().optional(), cursor: cursorText, ...paging }),
       responses: {
         200: answered('Events', notesSchema, {
           ...{ total_records: 0, page_count: 1 },
@@ -157,6 +158,7 @@ export const notificationRoutes = (
     },
     async ({ reply, user, params, query }) => {
       const readable = await inferences.seen(user, params.event_id)
+      const after = placeOf(query.cursor, numbered)
       const ids = await db
         .selectFrom('notification')
         .select('seq')
@@ -164,11 +166,16 @@ export const notificationRoutes = (
         .$if(!readable, (q) => q.where('created_by', '=', user))
         .$if(query.source !== undefined, (q) => q.where('source', '=', query.source!))
         .orderBy('seq', 'desc')
+        .$if(!!after, (q) => q.where('seq', '<', after![0]))
         .limit(query.limit)
         .offset(query.skip)
         .execute()
-      const head = (page_count: number) => ({ total_records: 0, page_count })
       const seqs = ids.map(({ seq }) => seq)
+      const places = seqs.map((seq) => [seq])
+      const head = (page_count: number) => ({
+        ...{ total_records: 0, page_count },
+        ...cursorAfter(query.cursor, places, page_count, query.limit),
+      })
       const read = (some: string[]) => notes(db, some)
       return reply.list(200, 'results', { head, ids: seqs, read, rows: 200 })
     },
