@@ -51,19 +51,18 @@ const objectsOf = (tasks: readonly Pick<PlannedTask, 'steps'>[]): string[] =>
   )
 
 export const cataloguesOf = ({ mostTasks, ...options }: CataloguesOptions): Catalogues => {
-  const catalogue = () =>
-    planningCatalogue({ ...options, mostTasks, today: new Date().toISOString().slice(0, 10) })
-  const first = catalogue()
+  const today = () => new Date().toISOString().slice(0, 10)
+  const catalogue = planningCatalogue({ ...options, mostTasks, today: today() })
   return {
-    ...first,
+    ...catalogue,
     // A server runs for longer than a day.
     get today() {
-      return catalogue().today
+      return today()
     },
-    search: (row, query) => named(() => first.search(row, query)),
+    search: (row, query) => named(() => catalogue.search(row, query)),
     access: (tasks) =>
       named(async () => {
-        const read = await accessFor(readsOf(tasks, first.find), options)
+        const read = await accessFor(readsOf(tasks, catalogue.find), options)
         const objects = signedObjects(objectsOf(tasks), options.credentials.buckets ?? [])
         const access = { ...read, signed: { ...read.signed, ...objects } }
         return isOpen(access) ? undefined : JSON.stringify(access)

@@ -153,8 +153,7 @@ export const planRequest = async (
     }
   const own = request.model_input_data_spec ?? model.model_input_data_spec
   const post = request.post_processing ?? model.postprocessing_options
-  const found_by = (connector: string, collection: string) => catalogue.find(connector, collection)
-  const asked = modalitiesOf(own, request, found_by)
+  const asked = modalitiesOf(own, request, catalogue.find)
   const specs = own.map((spec, n) => (n === 0 ? withMaskBand(spec, asked[n]!.row, post) : spec))
   const modalities = asked.map((modality, n) => ({ ...modality, ...bandsOf(specs[n]!) }))
   const found = await findTasks(request, modalities, catalogue)
