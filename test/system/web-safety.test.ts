@@ -109,6 +109,26 @@ test('works below /studio-gateway, and below another path', async () => {
   }
 })
 
+test('a link followed in the moment that it is first seen is followed', async () => {
+  const { page, context } = await openTab(browser)
+  await page.addInitScript(() => {
+    // Told in the same turn in which the view is drawn, before any effect of it has run.
+    const seen = new MutationObserver(() => {
+      if (!document.querySelector('nav[aria-label="Main"]')) return
+      seen.disconnect()
+      location.hash = '#/models'
+    })
+    addEventListener('DOMContentLoaded', () =>
+      seen.observe(document.body, { childList: true, subtree: true }),
+    )
+  })
+  await page.goto(api.url)
+  await page.getByLabel('API key').fill(anna.key)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByRole('heading', { name: 'Models', exact: true }).waitFor({ timeout: 10_000 })
+  await context.close()
+})
+
 const ran = (page: Page) =>
   page.evaluate(() => [
     (window as any).ran,

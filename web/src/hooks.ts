@@ -13,6 +13,8 @@ export const useRoute = (): Route => {
   useEffect(() => {
     const changed = () => setRoute(readHash())
     addEventListener('hashchange', changed)
+    // Effects run after the page is seen: a link followed before this one was heard by nobody.
+    changed()
     return () => removeEventListener('hashchange', changed)
   }, [])
   return route
