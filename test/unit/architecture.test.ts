@@ -3,14 +3,17 @@ import { dirname, join, normalize } from 'node:path'
 import { expect, test } from 'vitest'
 
 const root = join(import.meta.dirname, '../..')
-const rooms = ['src', 'steps', 'pipelines', 'api', 'connectors', 'scripts', 'test']
+const rooms = ['src', 'steps', 'pipelines', 'api', 'connectors', 'scripts', 'test', 'web']
 const sources = rooms
   .filter((room) => existsSync(join(root, room)))
   .flatMap((room) =>
     readdirSync(join(root, room), { recursive: true, encoding: 'utf8' })
       .filter(
         (name) =>
-          name.endsWith('.ts') &&
+          /\.tsx?$/.test(name) &&
+          // Generated, or built.
+          name !== 'src/openapi.ts' &&
+          !name.startsWith('dist/') &&
           !name.includes('typescript-sdk') &&
           !name.includes('node_modules'),
       )
@@ -28,6 +31,11 @@ const refusal = (file: string, target: string): string | undefined => {
   const [room, folder, name] = file.split('/')
   const test = file.endsWith('.test.ts')
   if (test || room === 'test' || room === 'scripts') return undefined
+  // A browser's program: it knows the API by its document alone.
+  if (room === 'web')
+    return /^(src|steps|pipelines|api|connectors|scripts|test|node:|@dagger|hono|pg$)/.test(target)
+      ? 'web/ knows the API by /openapi.json alone'
+      : undefined
   const database = ['pg', 'kysely'].includes(target) || target.startsWith('api/')
   if (room !== 'api' && database) return 'only api/ sees the database'
   if (target.startsWith('src/') && room !== 'src') return 'nothing imports the surface'
@@ -74,6 +82,9 @@ test('the checker refuses what it should', () => {
   expect(refusal('pipelines/plan.ts', '@dagger.io/dagger')).toBe('pipelines/ is pure')
   expect(refusal('connectors/stac.ts', '@dagger.io/dagger')).toBe(
     'connectors/ sees catalogues alone',
+  )
+  expect(refusal('web/src/api.ts', 'api/http/json.ts')).toBe(
+    'web/ knows the API by /openapi.json alone',
   )
   expect(refusal('api/models/x.ts', 'pipelines/compose.ts')).toBe('only api/runs/ touches Dagger')
 })

@@ -4,6 +4,7 @@ import { createConfig, lintFromString } from '@redocly/openapi-core'
 import { expect, test } from 'vitest'
 import { createApp } from '../../api/app.ts'
 import { readConfig } from '../../api/config.ts'
+import { apiTypes, keptTypes } from '../../scripts/api-types.ts'
 import { compile, typesOf, writeClient } from '../support/document.ts'
 import { root } from '../support/engine.ts'
 
@@ -56,3 +57,7 @@ test('the types that openapi-typescript makes of it compile, with a client on th
     rmSync(folder, { recursive: true })
   }
 }, 120_000)
+
+test('the page is typed by the document as it is now', async () => {
+  expect(keptTypes(), 'npm run api-types').toBe(await apiTypes())
+})
