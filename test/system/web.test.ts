@@ -120,7 +120,7 @@ test('another user sees nothing of a run', async () => {
 })
 
 test('cancel stops a run while its log is read; the list filters', async () => {
-  const { body } = await anna.processor(slow(120), 'slow.py')
+  const { body } = await anna.processor(slow(300), 'slow.py')
   const id = await run(await upload(), { generic_processor_id: body.id, location: 'Slow place' })
   const { page, context, problems } = await openTab(browser)
   await signIn(page, api.url, anna.key)
@@ -131,7 +131,7 @@ test('cancel stops a run while its log is read; the list filters', async () => {
     .locator('.status.busy')
     .waitFor({ timeout: 300_000 })
   await log.click()
-  await page.locator('.log', { hasText: 'tick 2' }).waitFor({ timeout: 60_000 })
+  await page.locator('.log', { hasText: 'tick 2' }).waitFor({ timeout: 240_000 })
   await page.getByRole('button', { name: 'Cancel' }).click()
   await page.getByRole('group', { name: 'Its tasks stop.' }).getByText('Cancel').click()
   await page.locator('.heading .status', { hasText: 'Stopped' }).waitFor({ timeout: 60_000 })
