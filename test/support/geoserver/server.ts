@@ -15,6 +15,8 @@ export type Interruption =
   | { readonly status: number }
   /** Done, and answered so all the same: a proxy's timeout */
   | { readonly after: number }
+  /** Done, and this in place of an answer */
+  | { readonly unanswered: () => void }
   | undefined
 
 export interface Options {
@@ -78,6 +80,7 @@ class Standin {
       .hold(() => this.answer(request))
       .catch((error: Error) => (request.socket.destroyed ? undefined : text(500, error.message)))
     if (!answer || what === 'cut-after') return void request.socket.destroy()
+    if (typeof what === 'object' && 'unanswered' in what) return what.unanswered()
     this.reply(response, typeof what === 'object' ? text(what.after) : answer)
   }
 

@@ -40,6 +40,14 @@ export interface CoverageStore {
   url: string
   readonly coverages: Map<string, Coverage>
 }
+/** A table of features in a file, or a Shapefile. */
+export interface Table {
+  readonly name: string
+  readonly geometry: 'POINT' | 'LINE' | 'POLYGON'
+  /** In units of the CRS */
+  readonly box: Box
+  readonly epsg: number
+}
 export interface FeatureType {
   name: string
   nativeName: string
@@ -48,7 +56,7 @@ export interface DataStore {
   readonly name: string
   type: 'GeoPackage' | 'Shapefile'
   /** What the file holds */
-  tables: string[]
+  tables: Table[]
   readonly types: Map<string, FeatureType>
 }
 export interface Style {
