@@ -5,6 +5,7 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { geopackage } from '../../test/support/geoserver/geopackage.ts'
+import { netcdf } from '../../test/support/geoserver/netcdf.ts'
 import { layer, made, pushTo } from '../../test/support/geoserver/pushes.ts'
 import { type Geoserver, startGeoserver } from '../../test/support/geoserver/server.ts'
 import { emptyShape } from '../../test/support/geoserver/shapefile.ts'
@@ -88,7 +89,7 @@ test('a folder in the zip, a missing part and no shape are geoserver.bad_shapefi
 })
 
 test('a NetCDF file: the coverage that is named, or the only one', async () => {
-  const file = made('a.nc', Buffer.from('variable:Flood variable:Depth'))
+  const file = made('a.nc', netcdf(4, { Flood: () => 1, Depth: () => 2 }))
   const named = { ...layer, coverage_name: 'flood' }
   await pushTo(stand, { layers: [named] }, file)
   const { coverages } = stand.state.workspaces.get('geofm')!.coveragestores.get('i-pred')!

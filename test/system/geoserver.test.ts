@@ -11,6 +11,7 @@ import { sldOf } from '../../steps/push-to-geoserver/program/sld.ts'
 import { zipped } from '../../steps/push-to-geoserver/program/zip.ts'
 import { root } from '../support/engine.ts'
 import { startMapServer } from '../support/geoserver/mapserver.ts'
+import { pixels as pixelsOf } from '../support/geoserver/pixels.ts'
 import { layer, made, pushTo, segmentation } from '../support/geoserver/pushes.ts'
 import { type Geoserver, startGeoserver } from '../support/geoserver/server.ts'
 import { wms } from '../support/geoserver/wms.ts'
@@ -38,38 +39,10 @@ afterAll(async () => {
 const ask = (query: Record<string, string>) =>
   fetch(`${stand.url}/wms?${new URLSearchParams({ service: 'WMS', ...query })}`)
 
-/** Colour and opacity of pixels of a PNG, as Python's Pillow-free decoder of the standard library sees them. */
-const PIXELS = `
-import sys, zlib, struct, json
-data = open(sys.argv[1], "rb").read()
-at, idat, head = 8, b"", None
-while at < len(data):
-    size, kind = struct.unpack(">I4s", data[at:at + 8])
-    body = data[at + 8:at + 8 + size]
-    if kind == b"IHDR": head = struct.unpack(">IIBBBBB", body)
-    if kind == b"IDAT": idat += body
-    at += size + 12
-width, height, depth, color = head[:4]
-assert (depth, color) == (8, 6), head
-raw, rows, last = zlib.decompress(idat), [], bytearray(width * 4)
-def paeth(a, b, c):
-    p = a + b - c
-    d = [abs(p - a), abs(p - b), abs(p - c)]
-    return (a, b, c)[d.index(min(d))]
-for row in range(height):
-    start = row * (width * 4 + 1)
-    how, line = raw[start], bytearray(raw[start + 1:start + 1 + width * 4])
-    for i in range(len(line)):
-        a = line[i - 4] if i >= 4 else 0
-        c = last[i - 4] if i >= 4 else 0
-        line[i] = (line[i] + (0, a, last[i], (a + last[i]) // 2, paeth(a, last[i], c))[how]) % 256
-    rows.append(line); last = line
-print(json.dumps([list(rows[int(y)][int(x) * 4:int(x) * 4 + 4]) for x, y in (p.split(",") for p in sys.argv[2:])]))
-`
-const pixels = async (png: ArrayBuffer, ...at: string[]): Promise<number[][]> => {
+const pixels = (png: ArrayBuffer, ...at: string[]): Promise<number[][]> => {
   const path = join(folder, 'map.png')
   writeFileSync(path, Buffer.from(png))
-  return JSON.parse(execFileSync('python3', ['-c', PIXELS, path, ...at]).toString())
+  return pixelsOf(path, ...at)
 }
 
 /** The box of the test rasters: 100 pixels of 10 m from the same corner, EPSG:32630. */

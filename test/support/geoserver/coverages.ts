@@ -1,4 +1,5 @@
 import { type Answer, type Ask, created, empty, list, parseBody, shown, text } from './http.ts'
+import { coveragesIn } from './netcdf.ts'
 import { around, degrees } from './raster.ts'
 import type { Coverage, CoverageStore, Raster, State } from './state.ts'
 
@@ -54,10 +55,10 @@ const readerNames = (state: State, workspace: string, store: CoverageStore): str
     const index = state.index(workspace, store.name)
     return index?.granules.length ? [index.name] : []
   }
-  const [file] = state.folder(workspace, store.name).values()
-  // Names of variables as the test's own file spells them.
-  return file?.toString('latin1').match(/(?<=variable:)\w+/g) ?? []
+  return [...inNetcdf(state, workspace, store).keys()]
 }
+const inNetcdf = (state: State, workspace: string, store: CoverageStore) =>
+  coveragesIn([...state.folder(workspace, store.name).values()][0]!)
 
 /** `/workspaces/{w}/coveragestores/{s}/coverages...`. */
 export const coverages = (state: State, ask: Ask): Answer => {
@@ -86,10 +87,13 @@ const publish = (state: State, ask: Ask, workspace: string, store: CoverageStore
   const { coverage: given } = parseBody(ask)
   if (store.coverages.has(given.name)) return text(500, `${given.name} is there already`)
   const native = given.nativeName ?? given.name
-  const names = readerNames(state, workspace, store)
-  const index = state.index(workspace, store.name)
-  if (store.type === 'NetCDF' && !names.includes(native)) return text(500, `no coverage ${native}`)
-  addCoverage(state, workspace, store, given, index?.granules ?? [])
+  let rasters: readonly Raster[] = state.index(workspace, store.name)?.granules ?? []
+  if (store.type === 'NetCDF') {
+    const found = inNetcdf(state, workspace, store).get(native)
+    if (!found) return text(500, `no coverage ${native}`)
+    rasters = [found]
+  }
+  addCoverage(state, workspace, store, given, rasters)
   return created(given.name, `http://elsewhere.invalid/geoserver/coverages/${given.name}`)
 }
 

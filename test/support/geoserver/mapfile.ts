@@ -1,4 +1,6 @@
 import { parseXml } from './http.ts'
+import { deep } from './sld-check.ts'
+import type { Table } from './state.ts'
 
 /** A raster that MapServer reads, and how it is drawn. */
 export interface Drawn {
@@ -8,6 +10,8 @@ export interface Drawn {
   readonly path: string
   readonly epsg: number
   readonly sld: string
+  /** Of features: what they are, and their table in the file */
+  readonly features?: Pick<Table, 'geometry' | 'name'>
 }
 /** A layer as capabilities tell of it. */
 export interface Told {
@@ -58,6 +62,41 @@ const stretch = (channels: any): string => {
   return `PROCESSING "BANDS=${bands.join()}"\n${scales.join('')}`
 }
 
+/** A literal of an SLD's symbolizer; those that follow a field are not drawn here. */
+const literal = (part: any, key: string): string | undefined => {
+  const found = listed(part?.CssParameter).find((one) => one['@name'] === key)
+  if (found === undefined) return undefined
+  const value = typeof found === 'object' ? found.$ : found
+  if (value === undefined) throw new Error(`the stand-in draws no ${key} by a field`)
+  return String(value)
+}
+
+const painted = (part: any, kind: 'fill' | 'stroke', word: string): string => {
+  const color = literal(part, kind)
+  if (!color) return ''
+  const width = literal(part, 'stroke-width')
+  const opacity = Math.round(Number(literal(part, `${kind}-opacity`) ?? 1) * 100)
+  return `STYLE ${word} ${rgb(color)} OPACITY ${opacity} ${width ? `WIDTH ${width} ` : ''}END\n`
+}
+
+/** An SLD's symbolizers of areas, lines and points as one class. */
+const featureDrawing = (sld: string): string => {
+  const rules = sld
+    ? deep(parseXml(sld), 'Rule')
+    : [{ PolygonSymbolizer: { Fill: { CssParameter: { '@name': 'fill', $: '#AAAAAA' } } } }]
+  const styles = rules.flatMap(({ PolygonSymbolizer: area, LineSymbolizer: line }) => [
+    painted(area?.Fill, 'fill', 'COLOR'),
+    painted(area?.Stroke, 'stroke', 'OUTLINECOLOR'),
+    painted(line?.Stroke, 'stroke', 'COLOR'),
+  ])
+  const marks = rules.map((rule) => rule.PointSymbolizer?.Graphic).filter(Boolean)
+  const points = marks.map(
+    ({ Mark, Size }) =>
+      `STYLE SYMBOL "circle" COLOR ${rgb(literal(Mark.Fill, 'fill') ?? '#808080')} SIZE ${Size} END\n`,
+  )
+  return `CLASS NAME "c" ${styles.join('')}${points.join('')}END\n`
+}
+
 /** An SLD's raster symbolizer as MapServer's own classes. */
 const drawing = (sld: string): string => {
   const rule =
@@ -75,6 +114,7 @@ const drawing = (sld: string): string => {
 const head = (url: string): string => `MAP
 NAME "geoserver" SIZE 256 256 MAXSIZE 4096 EXTENT -180 -90 180 90
 PROJECTION "init=epsg:4326" END
+SYMBOL NAME "circle" TYPE ELLIPSE FILLED TRUE POINTS 1 1 END END
 OUTPUTFORMAT NAME "png" DRIVER AGG/PNG MIMETYPE "image/png" IMAGEMODE RGBA TRANSPARENT ON END
 WEB METADATA
   "wms_title" "GeoServer" "wms_enable_request" "*" "wms_onlineresource" "${url}"
@@ -86,11 +126,12 @@ END END
 export const drawnMap = (url: string, rasters: readonly Drawn[]): string =>
   `${head(url)}${rasters
     .map(
-      ({ layer, path, epsg, sld }, n) => `LAYER
-NAME "part${n}" GROUP "${layer}" TYPE RASTER STATUS ON DATA "${path}"
+      ({ layer, path, epsg, sld, features }, n) => `LAYER
+NAME "part${n}" GROUP "${layer}" STATUS ON
+${features ? `TYPE ${features.geometry} CONNECTIONTYPE OGR CONNECTION "${path}" DATA "${features.name}"` : `TYPE RASTER DATA "${path}"`}
 METADATA "wms_title" "${layer}" "wms_group_title" "${layer}" END
 PROJECTION "init=epsg:${epsg}" END
-${drawing(sld)}END
+${features ? featureDrawing(sld) : drawing(sld)}END
 `,
     )
     .join('')}END\n`

@@ -3,7 +3,7 @@ import { parseXml } from './http.ts'
 const listed = (value: any): any[] => (value === undefined ? [] : [value].flat())
 
 /** All elements of a name, however deep. */
-const deep = (node: any, name: string): any[] => {
+export const deep = (node: any, name: string): any[] => {
   if (Array.isArray(node)) return node.flatMap((one) => deep(one, name))
   if (typeof node !== 'object' || node === null) return []
   return Object.entries(node).flatMap(([key, value]) =>

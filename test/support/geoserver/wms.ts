@@ -1,7 +1,8 @@
 import type { Answer } from './http.ts'
 import { type Drawn, drawnMap, toldMap } from './mapfile.ts'
 import { drawingError } from './sld-check.ts'
-import type { CoverageStore, Granule, State } from './state.ts'
+import { degrees } from './raster.ts'
+import type { CoverageStore, DataStore, Granule, State, Table } from './state.ts'
 
 /** Answers a request over a mapfile; `files` are put where it finds them. */
 export interface MapServer {
@@ -14,6 +15,22 @@ const exception = (code: string, message: string): Answer => ({
   type: 'text/xml',
   text: `<?xml version="1.0"?><ServiceExceptionReport version="1.3.0"><ServiceException code="${code}">${message}</ServiceException></ServiceExceptionReport>`,
 })
+
+interface Features {
+  readonly workspace: string
+  readonly store: DataStore
+  readonly name: string
+  readonly table: Table
+}
+const featuresOf = (state: State): Features[] =>
+  [...state.workspaces.values()].flatMap(({ name: workspace, datastores }) =>
+    [...datastores.values()].flatMap((store) =>
+      [...store.types.values()].map(({ name, nativeName }) => {
+        const table = store.tables.find((one) => one.name === nativeName)!
+        return { workspace, store, name, table }
+      }),
+    ),
+  )
 
 interface Found {
   readonly store: CoverageStore
@@ -46,7 +63,11 @@ const nearest = (times: readonly string[], asked: string | null): string | undef
 const lower = (query: URLSearchParams): URLSearchParams =>
   new URLSearchParams([...query].map(([key, value]) => [key.toLowerCase(), value]))
 
-const sldOf = (state: State, found: Found, query: URLSearchParams): string => {
+const sldOf = (
+  state: State,
+  found: Pick<Found, 'workspace' | 'name'>,
+  query: URLSearchParams,
+): string => {
   const body = query.get('sld_body')
   if (body) return body
   const held = state.workspaces.get(found.workspace)!
@@ -67,12 +88,29 @@ const drawn = (
     ...{ layer, epsg, sld },
     path: server.write(`${found.workspace}-${found.store.name}-${file}`, folder.get(file)!),
   })
+  if (found.store.type === 'NetCDF') {
+    const { nativeName } = found.store.coverages.get(found.name)!
+    const file = raster([...folder.keys()][0]!, 0)
+    return [{ ...file, epsg: 32630, path: `NETCDF:${file.path}:${nativeName}` }]
+  }
   if (found.store.type === 'ImageMosaic')
     return granulesOf(state, found)
       .filter(({ time }) => day === undefined || time === day)
       .map(({ location, epsg }) => raster(location, epsg))
   const { srs } = found.store.coverages.get(found.name)!
   return [raster([...folder.keys()][0]!, Number(srs.split(':')[1]))]
+}
+
+const drawnFeatures = (state: State, server: MapServer, found: Features, sld: string): Drawn => {
+  const { workspace, store, table, name } = found
+  const written = [...state.folder(workspace, store.name)].map(([file, bytes]) =>
+    server.write(`${workspace}-${store.name}-${file}`, bytes),
+  )
+  const path = written.find((file) => /\.(shp|gpkg)$/.test(file))!
+  // A Shapefile's table is called as its file is.
+  const own = path.endsWith('.shp') ? path.replace(/^.*\/|\.shp$/g, '') : table.name
+  const features = { geometry: table.geometry, name: own }
+  return { layer: `${workspace}:${name}`, path, epsg: table.epsg, sld, features }
 }
 
 const getMap = async (state: State, server: MapServer, url: URL, query: URLSearchParams) => {
@@ -83,6 +121,11 @@ const getMap = async (state: State, server: MapServer, url: URL, query: URLSearc
   for (const given of (query.get('layers') ?? '').split(',')) {
     const uri = given.includes(':') || !own ? given : `${own}:${given}`
     const found = all.find(({ workspace, name }) => `${workspace}:${name}` === uri)
+    const shapes = featuresOf(state).find(({ workspace, name }) => `${workspace}:${name}` === uri)
+    if (shapes) {
+      rasters.push(drawnFeatures(state, server, shapes, sldOf(state, shapes, query)))
+      continue
+    }
     if (!found) return exception('LayerNotDefined', `Could not find layer ${given}`)
     const times = timesOf(state, found)
     const day = nearest(times, query.get('time'))
@@ -117,6 +160,10 @@ export const wms =
       const layer = `${found.workspace}:${found.name}`
       return { layer, title, box: latLon, times: timesOf(state, found) }
     })
+    for (const { workspace, name, table } of featuresOf(state)) {
+      const box = degrees(table.box, `EPSG:${table.epsg}`)
+      told.push({ layer: `${workspace}:${name}`, title: name, box, times: [] })
+    }
     const any = layersOf(state).flatMap((found) => drawn(state, server, found, undefined, ''))[0]
     return server.ask(toldMap(`${url.origin}${url.pathname}?`, told, any?.path ?? ''), query)
   }
