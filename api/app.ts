@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { sql } from 'kysely'
+import type { Registry } from 'prom-client'
 import { gate } from './auth/gate.ts'
 import { keyRoutes } from './auth/routes.ts'
 import type { PlannerCatalogue } from '../pipelines/planner.ts'
@@ -44,6 +45,8 @@ export interface AppDeps {
   readonly catalogue: PlannerCatalogue
   readonly listener: Listener
   readonly publicUrl: () => string
+  /** Metrics of a runner in the same process */
+  readonly runs?: Registry
 }
 
 const answerError = (error: Error, c: Ctx): Response => {
@@ -75,7 +78,7 @@ export const createApp = (deps: AppDeps) => {
   const api = new Hono<Vars>({ strict: false })
   const authenticate = gate(config, db)
   const router = new Router(api, db, authenticate)
-  const metrics = apiMetrics(db)
+  const metrics = apiMetrics(db, deps.runs)
 
   // The guide's own script joins `…/v2/` and `/inference`, QGIS ends paths with a slash: one road.
   const getPath = (request: Request) =>

@@ -100,6 +100,9 @@ const environment = z.object({
   /** JSON: origins of your own model servers, which may be private, each with its token or '' */
   MODEL_SERVERS: modelServers,
   RUNNER_CONCURRENCY: count(2),
+  /** Where a runner answers /metrics, /healthz and /readyz; 0: a free port */
+  METRICS_PORT: z.coerce.number().int().min(0).max(65535).optional(),
+  _EXPERIMENTAL_DAGGER_RUNNER_HOST: z.string().optional(),
   LEASE_SECONDS: count(15),
   STEP_TIMEOUT_SECONDS: count(3600),
   ENGINE_TIMEOUT_SECONDS: count(60),

@@ -15,6 +15,8 @@ import { Runner } from './runs/runner.ts'
 import { FolderStore } from './storage/folder.ts'
 import { S3Store } from './storage/s3.ts'
 import type { Store } from './storage/store.ts'
+import { runMetrics } from './watch/run-metrics.ts'
+import { serveRunner } from './watch/runner-server.ts'
 
 export interface Started {
   readonly url: string
@@ -58,11 +60,13 @@ export const start = async (config: Config, roles: Roles): Promise<Started> => {
     mostTasks: config.MAX_TASKS,
   })
   let server: ServerType | undefined
+  const metrics = runMetrics(!roles.api)
   const endHousekeeping = roles.api ? startHousekeeping(db, store, config) : undefined
   if (roles.api) {
     const app = createApp({
       ...{ config, db, store, listener, catalogue },
       publicUrl: () => publicUrl,
+      ...(roles.runner ? { runs: metrics.register } : {}),
     })
     server = await listen(app, config)
     const address = server.address()
@@ -71,15 +75,31 @@ export const start = async (config: Config, roles: Roles): Promise<Started> => {
   }
   const name = `${hostname()}-${process.pid}`
   const runner = roles.runner
-    ? new Runner({ db, config, store, catalogue }, listener, name)
+    ? new Runner({ db, config, store, catalogue, metrics }, listener, name)
     : undefined
   runner?.start()
   const jobs = roles.runner ? new ModelJobs({ db, config, store, catalogue }, listener) : undefined
   jobs?.start()
 
+  const probes =
+    runner && config.METRICS_PORT !== undefined
+      ? await serveRunner(
+          {
+            ...{ db, register: metrics.register },
+            live: () => runner.live,
+            draining: () => runner.draining,
+            engine: config._EXPERIMENTAL_DAGGER_RUNNER_HOST,
+          },
+          config.HOST,
+          config.METRICS_PORT,
+        )
+      : undefined
+
   const close = async (graceSeconds = 20): Promise<void> => {
     await Promise.all([runner?.drain(graceSeconds), jobs?.drain()])
     await endHousekeeping?.()
+    probes?.closeAllConnections()
+    probes?.close()
     if (server) {
       const closed = new Promise((done) => server.close(done))
       if ('closeAllConnections' in server)

@@ -28,7 +28,7 @@ const queueMetrics = (db: Db, registers: Registry[]) => {
 }
 
 /** Prometheus: requests by route and status, tasks by status. */
-export const apiMetrics = (db: Db) => {
+export const apiMetrics = (db: Db, runs?: Registry) => {
   const register = new Registry()
   collectDefaultMetrics({ register })
   const requests = new Histogram({
@@ -57,5 +57,6 @@ export const apiMetrics = (db: Db) => {
     await next()
     end({ method: c.req.method, route: c.get('pattern') ?? 'other', status: c.res.status })
   }
-  return { middleware, text: () => register.metrics(), type: register.contentType }
+  const all = Registry.merge([register, ...(runs ? [runs] : [])])
+  return { middleware, text: () => all.metrics(), type: register.contentType }
 }

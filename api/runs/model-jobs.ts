@@ -20,7 +20,7 @@ import { EngineAway, inSession, SessionLost } from './session.ts'
 import { LiveLog } from './live-log.ts'
 
 type Job = Selectable<Database['model_job']>
-type Deps = Omit<RunDeps, 'recorder'>
+type Deps = Omit<RunDeps, 'recorder' | 'metrics'>
 
 const FILES = ['config', 'checkpoint'] as const
 const LARGEST_CONFIG = 1024 * 1024

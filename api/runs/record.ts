@@ -5,6 +5,7 @@ import { addLayers } from '../inference/layers.ts'
 import { lockInference, taskMoved } from '../inference/counts.ts'
 import { addError, publish } from '../inference/events.ts'
 import { stepTime } from '../http/time.ts'
+import type { RunMetrics } from '../watch/run-metrics.ts'
 
 export type TaskRow = Selectable<TaskTable>
 
@@ -35,9 +36,10 @@ export const recorder = (
     maxAttempts: number
     maxDeaths: number
     retrySeconds: number
+    metrics?: RunMetrics
   },
 ) => {
-  const { runner, leaseSeconds, system } = options
+  const { runner, leaseSeconds, system, metrics } = options
   const lease = sql<Date>`now() + make_interval(secs => ${leaseSeconds})`
 
   /**
@@ -214,7 +216,7 @@ export const recorder = (
       more: Parameters<typeof change>[2] = {},
     ) => {
       const counts = { failures: 0, deaths: 0 }
-      await change(
+      const steps = await change(
         task,
         (steps) =>
           at(steps, number, { ...values, status: 'FINISHED', end_time: stepTime(new Date()) }).map(
@@ -226,10 +228,11 @@ export const recorder = (
         { ...more, counts },
       )
       Object.assign(task, counts)
+      if (steps.every((step) => TASK_ENDS.includes(step.status))) metrics?.ended('finished')
     },
     /** FAILED, of the step that could not go on: what is left is STOPPED, so that no count waits for ever. */
-    failed: (task: TaskRow, number: number, { code, message }: StepFailure, stored = 0) =>
-      change(
+    failed: async (task: TaskRow, number: number, { code, message }: StepFailure, stored = 0) => {
+      const steps = await change(
         task,
         (steps) =>
           at(steps, standing(steps, number), {
@@ -238,7 +241,11 @@ export const recorder = (
             error: { code, message },
           }).map((step) => (step.status === 'FAILED' ? step : { ...step, status: 'STOPPED' })),
         { error: { code, message }, stored },
-      ),
+      )
+      metrics?.ended('failed')
+      metrics?.failed(code, true)
+      return steps
+    },
     /** Back in the queue after a pause that doubles; true when there is another try. */
     retry: async (task: TaskRow, number: number, why: StepFailure): Promise<boolean> => {
       const failures = task.failures + 1
@@ -249,6 +256,8 @@ export const recorder = (
         counts: { failures, deaths: task.deaths },
         message: `${why.message}; trying again in ${retryIn} s (${failures} of ${options.maxAttempts})`,
       })
+      metrics?.ended('retried')
+      metrics?.failed(why.code, false)
       return true
     },
     /** The session or the engine died under the step: nobody's try, but bounded as deaths are. */
@@ -261,14 +270,18 @@ export const recorder = (
         counts: { failures: task.failures, deaths },
         message: `${why.message}; trying again in ${retryIn} s (no try of the step is counted)`,
       })
+      metrics?.ended('lost')
+      metrics?.failed(why.code, false)
       return true
     },
     /** Waits for an engine or a store, for as long as it takes: nothing was tried, no try is counted. */
-    postpone: (task: TaskRow, number: number, why: string) =>
-      change(task, again(number, { message: `waiting: ${why}` }), {
+    postpone: async (task: TaskRow, number: number, why: string) => {
+      await change(task, again(number, { message: `waiting: ${why}` }), {
         retryIn: Math.min(options.retrySeconds * 10, POSTPONED_SECONDS),
         uncounted: true,
-      }),
+      })
+      metrics?.ended('postponed')
+    },
     /** Gives the task back unharmed, for a runner that drains. */
     release: async (task: TaskRow): Promise<void> => {
       await held(db, task)

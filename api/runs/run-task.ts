@@ -21,6 +21,7 @@ import { makeScratch } from './scratch.ts'
 import { inSession, SessionLost } from './session.ts'
 import { handedOver, serverAccess } from './server-access.ts'
 import { settle, StepEnded } from './settle.ts'
+import type { RunMetrics } from '../watch/run-metrics.ts'
 import { heardOf, keepHeard, wholeLog } from './step-logs.ts'
 
 export interface RunDeps {
@@ -30,6 +31,7 @@ export interface RunDeps {
   readonly config: Config
   readonly store: Store
   readonly recorder: Recorder
+  readonly metrics: RunMetrics
 }
 
 /** A scene of our own store, into a folder of this process. @throws StepEnded */
@@ -148,6 +150,7 @@ class Try {
     if (this.signal.aborted) throw this.signal.reason
     const { report } = end
     const { process_id, status } = this.wire(step)
+    this.seen(report)
     this.bbox ??= report.details.bbox
     if (report.status === 'FAILED') {
       const { code, message } = report.error!
@@ -174,6 +177,11 @@ class Try {
         : {}),
     })
     await this.log.forget(process_id)
+  }
+
+  private seen({ process_id, wall_seconds, ...report }: StepReport): void {
+    const { model } = this.planned
+    this.deps.metrics.step({ ...report, step: process_id, model, seconds: wall_seconds })
   }
 
   stop(): void {

@@ -5,6 +5,7 @@ import type { Listener } from '../database/listener.ts'
 import { purge } from '../inference/purge.ts'
 import { StoreError } from '../storage/errors.ts'
 import { logKey } from '../storage/keys.ts'
+import type { RunMetrics } from '../watch/run-metrics.ts'
 import { cleanUp } from './janitor.ts'
 import { planTask } from './plan-task.ts'
 import { LostLease, recorder as makeRecorder, type TaskRow } from './record.ts'
@@ -13,6 +14,8 @@ import { killsItsRunner } from './settle.ts'
 import { hear, keepHeard } from './step-logs.ts'
 
 const CLEAN_SECONDS = 60
+/** The loop turns each second; a claim waits 15 s at most for a database that is silent. */
+const STANDS_STILL_MS = 60_000
 
 class Draining extends Error {}
 
@@ -22,7 +25,8 @@ export class Runner {
   private readonly listener: Listener
   private readonly active = new Map<TaskRow, AbortController>()
   private readonly running = new Set<Promise<void>>()
-  private draining = false
+  private ending = false
+  private turned = Date.now()
   private woken = true
   private wake: () => void = () => undefined
   private loop: Promise<void> | undefined
@@ -31,7 +35,8 @@ export class Runner {
   private cleaned: Promise<void> = Promise.resolve()
 
   constructor(deps: Omit<RunDeps, 'recorder'>, listener: Listener, name: string) {
-    const { config } = deps
+    const { config, metrics } = deps
+    metrics.concurrency(config.RUNNER_CONCURRENCY)
     const recorder = makeRecorder(deps.db, {
       runner: name,
       leaseSeconds: config.LEASE_SECONDS,
@@ -39,9 +44,14 @@ export class Runner {
       maxAttempts: config.MAX_ATTEMPTS,
       maxDeaths: config.MAX_DEATHS,
       retrySeconds: config.RETRY_SECONDS,
+      metrics,
     })
     this.deps = { ...deps, recorder }
     this.listener = listener
+  }
+
+  private get metrics(): RunMetrics {
+    return this.deps.metrics
   }
 
   private readonly poke = (): void => {
@@ -53,6 +63,14 @@ export class Runner {
   private readonly cancel = (inference: string): void => {
     for (const [task, abort] of this.active)
       if (task.inference_id === inference) abort.abort(new LostLease(task.task_id))
+  }
+
+  get draining(): boolean {
+    return this.ending
+  }
+  /** Whether the loop still turns, or ended because it was told to. */
+  get live(): boolean {
+    return this.ending || Date.now() - this.turned < STANDS_STILL_MS
   }
 
   start(): void {
@@ -67,7 +85,7 @@ export class Runner {
 
   /** Stops claiming; waits `graceSeconds` for what runs, then gives it back. */
   async drain(graceSeconds: number): Promise<void> {
-    this.draining = true
+    this.ending = true
     this.poke()
     await this.loop
     let timer: NodeJS.Timeout | undefined
@@ -84,7 +102,8 @@ export class Runner {
   }
 
   private async claimAll(): Promise<void> {
-    while (!this.draining) {
+    while (!this.ending) {
+      this.turned = Date.now()
       this.woken = false
       const own = [...this.active.keys()].map((task) => task.id)
       const free = this.deps.config.RUNNER_CONCURRENCY - this.running.size
@@ -109,10 +128,12 @@ export class Runner {
   private launch(task: TaskRow): void {
     const abort = new AbortController()
     this.active.set(task, abort)
+    this.metrics.running(this.active.size)
     const done = this.run(task, abort.signal)
       .catch((error) => console.error(`task ${task.task_id}`, error))
       .finally(() => {
         this.active.delete(task)
+        this.metrics.running(this.active.size)
         this.running.delete(done)
         this.poke()
       })

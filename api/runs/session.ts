@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream'
 import { type Client, connect } from '@dagger.io/dagger'
+import { engineAnswered } from '../watch/engine.ts'
 
 /** The engine did not answer: nothing was tried, so nothing failed but the time. */
 export class EngineAway extends Error {}
@@ -35,7 +36,10 @@ export const inSession = async (
   const late = new AbortController()
   const given = AbortSignal.any([signal, late.signal])
   const stopped = aborted(given)
-  const silent = () => late.abort(new EngineAway(`no Dagger engine answers in ${seconds} s`))
+  const silent = () => {
+    engineAnswered(false)
+    late.abort(new EngineAway(`no Dagger engine answers in ${seconds} s`))
+  }
   const timer = setTimeout(silent, seconds * 1000)
   let result: Promise<void> | undefined
   let linger: () => void = () => undefined
@@ -43,6 +47,7 @@ export const inSession = async (
   const session = connect(
     async (dag) => {
       clearTimeout(timer)
+      engineAnswered(true)
       // An engine that answers when its task was given up already must not run it.
       if (given.aborted) return
       result = Promise.race([work(dag), stopped])

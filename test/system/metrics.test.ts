@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Service, startService } from '../support/api.ts'
+import { freePort } from '../support/services.ts'
 
 let service: Service
 let url: string
@@ -36,4 +37,21 @@ test('the queue is told by its depth and by the age of its oldest task', async (
     service.db,
   )
   expect(await values()).toEqual([0, 0])
+})
+
+test('a runner tells how it is, and that its engine is away', async () => {
+  const port = await freePort()
+  const gone = await service.launch('runner', {
+    METRICS_PORT: String(port),
+    _EXPERIMENTAL_DAGGER_RUNNER_HOST: 'unix:///nowhere/engine.sock',
+  })
+  const at = (path: string) => fetch(`http://127.0.0.1:${port}${path}`)
+  expect((await at('/healthz')).status).toBe(200)
+  const ready = await at('/readyz')
+  expect([ready.status, await ready.json()]).toEqual([503, { status: 'DOWN', why: ['no engine'] }])
+  const metrics = await (await at('/metrics')).text()
+  for (const name of ['geodag_runner_concurrency 2', 'process_resident_memory_bytes'])
+    expect(metrics).toContain(name)
+  expect((await at('/elsewhere')).status).toBe(404)
+  await gone.end('SIGTERM')
 })
