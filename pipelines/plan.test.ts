@@ -132,6 +132,11 @@ test('masks, regularisation and polygons reach the step that makes them; what th
   })
   const off = { post_processing: { ocean_masking: 'False', mask_from_url: null } }
   expect(planInference(request(off), model, { files: ['a.tif'] }).tasks[0]!.steps).toHaveLength(4)
+  const shared = { inference_folder_mask_location: 'masks/a.geojson' }
+  const there = { post_processing: { mask_from_url: shared } }
+  expect(() => planInference(request(there), model, { files: ['a.tif'] })).toThrow(
+    /inference_folder_mask_location: .*file-share.* mask_from_url\.url/,
+  )
   const wrong = { post_processing: { regularization: { technique: 'round' } } }
   expect(() => planInference(request(wrong), model, { files: ['a.tif'] })).toThrow(
     /request\.post_processing: post_processing\.regularization\.technique/,

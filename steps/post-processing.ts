@@ -36,6 +36,27 @@ const read = <T>(name: string, schema: z.ZodType<T>, value: unknown): T | null =
   )
 }
 
+/** A path on the disk that GEOStudio's services share: there is none here. */
+const noSharedDisk = (mask: unknown): void => {
+  const path = (mask as Record<string, unknown> | null | undefined)?.inference_folder_mask_location
+  if (path === undefined || path === null || path === '') return
+  throw new PlanError(
+    'request.post_processing',
+    'post_processing.mask_from_url.inference_folder_mask_location: there is no folder that a client and the runs share; upload the polygons by GET /v2/file-share and PUT, and give its download_url as mask_from_url.url',
+  )
+}
+
+const maskOf = (mask: unknown) => {
+  noSharedDisk(mask)
+  const given =
+    typeof mask === 'object' && mask
+      ? Object.fromEntries(
+          Object.entries(mask).filter(([key]) => key !== 'inference_folder_mask_location'),
+        )
+      : mask
+  return read('mask_from_url', maskFromUrl, given)
+}
+
 /** What an inference asks of its post-processing, with the defaults filled in. */
 export interface PostProcessing {
   readonly cloud_masking: boolean
@@ -58,7 +79,7 @@ export const readPostProcessing = (post: Readonly<Record<string, unknown>>): Pos
   snow_ice_masking: on(post.snow_ice_masking),
   permanent_water_masking: on(post.permanent_water_masking),
   ocean_masking: on(post.ocean_masking),
-  mask_from_url: read('mask_from_url', maskFromUrl, post.mask_from_url),
+  mask_from_url: maskOf(post.mask_from_url),
   regularization: read('regularization', regularization, post.regularization),
   polygons: typeof post.polygons === 'boolean' ? post.polygons : undefined,
 })

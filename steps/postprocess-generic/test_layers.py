@@ -204,6 +204,10 @@ def test_the_item_is_valid_by_stac_validator(room, tmp_path):
     scene = {"href": f"./{DATED}.tif", **{key: item["assets"]["scene"][key] for key in ("file:size", "file:checksum")}}
     assert made[0]["outputs"]["original_input_image"] == made[1]["inputs"]["original_input_image"] == scene
     assert made[1]["outputs"]["model_output_image"]["file:checksum"] == item["assets"]["prediction"]["file:checksum"]
+    own = made[-1]
+    assert (len(made), own["process_id"]) == (3, "postprocess-generic") and own["inputs"]["original_input_image"] == scene
+    assert {"statistics", "preview", "model_output_image_masked"} <= {*own["outputs"]} and "item" not in own["outputs"]
+    assert all(len(one["file:checksum"]) == 68 for one in own["outputs"].values())
     with open(room.inputs / f"{DATED}.tif", "rb") as file:
         assert scene["file:checksum"] == f"1220{hashlib.sha256(file.read()).hexdigest()}"
     item["assets"]["prediction"]["classification:classes"][0]["value"] = "no number"

@@ -101,6 +101,20 @@ def test_a_large_prediction_makes_a_small_picture(room):
         assert picture.size == (834 * 2 + 8, 100 + 92)
 
 
+def test_the_picture_is_white_without_data(room):
+    from PIL import Image
+    scene = numpy.random.default_rng(2).integers(500, 3000, (4, 60, 80)).astype("uint16")
+    scene[:, :, :20] = 0
+    predicted = numpy.ones((1, 60, 80), "int16")
+    predicted[:, :, :20] = -1
+    task(room, scene, predicted, nodata=0)
+    with Image.open(post(room).path("preview")) as picture:
+        side, gap = 400 // 80, 8
+        for x in (10, 80 + gap // side + 10):
+            assert picture.getpixel((x * side, 5 * side)) == (255, 255, 255)
+            assert picture.getpixel(((x + 30) * side, 5 * side)) != (255, 255, 255)
+
+
 def test_a_million_classes_do_not_hang(room):
     task(room, numpy.full((4, 1000, 1000), 5, "uint16"), numpy.arange(1000000, dtype="int32").reshape(1, 1000, 1000))
     assert post(room).result["status"] == "FINISHED"

@@ -74,7 +74,11 @@ def main(job) -> None:
         statistics = describe(job, shown, stem, rgb, legend)
         files = {key: os.path.join(job.inputs, name) for key, name in job.artifacts.items()}
         files |= {key: os.path.join(job.outputs, name) for key, name in job.made.items()}
-        item = item_of(stem, prediction, files, statistics, legend, job.parameters)
+        # The Item and the archive have no entry: they are written after it, and hold it.
+        given = {key: name for key, name in job.artifacts.items() if key not in (*job.made, "item", "archive")}
+        own = {"process_id": "postprocess-generic", "inputs": given, "outputs": dict(job.made)}
+        steps = [*(job.parameters.get("steps") or []), own]
+        item = item_of(stem, prediction, files, statistics, legend, {**job.parameters, "steps": steps})
     if item:
         with open(job.write("item", "item.json"), "w", encoding="utf-8") as file:
             json.dump(item, file, indent=2, allow_nan=False)

@@ -14,12 +14,15 @@ GAP = 8
 
 
 def stretch(rgb: numpy.ndarray) -> numpy.ndarray:
-    """[3, row, column] to uint8 [row, column, 3], 2nd to 98th percentile of all bands together."""
+    """[3, row, column] to uint8 [row, column, 3], 2nd to 98th percentile of all bands together; white without data."""
     valid = rgb[rgb > -9999]
     low, high = numpy.percentile(valid, (2, 98)) if valid.size else (0, 1)
     scaled = (numpy.moveaxis(rgb, 0, -1) - low) / max(high - low, 1e-9)
     # Clouds stretch the range; the square root keeps the land below them visible.
-    return (numpy.sqrt(numpy.clip(scaled, 0, 1)) * 255).astype("uint8")
+    image = (numpy.sqrt(numpy.clip(scaled, 0, 1)) * 255).astype("uint8")
+    # Black would look like deep water or shadow.
+    image[(rgb <= -9999).any(0)] = 255
+    return image
 
 
 def painted(array: numpy.ndarray, valid: numpy.ndarray, legend) -> tuple[numpy.ndarray, numpy.ndarray]:
