@@ -25,6 +25,7 @@ const config = z.looseObject({
           backbone_bands: z
             .union([z.array(z.unknown()), z.record(z.string(), z.unknown())])
             .nullish(),
+          backbone_num_frames: z.number().int().min(1).max(1000).nullish(),
         })
         .nullish(),
     }),
@@ -34,7 +35,8 @@ const config = z.looseObject({
       dataset_bands: either,
       predict_dataset_bands: either,
       modalities: z.array(z.string()).nullish(),
-      means: z.unknown(),
+      means: z.unknown().optional(),
+      expand_temporal_dimension: z.boolean().nullish(),
     }),
   }),
 })
@@ -86,7 +88,9 @@ const bandsOf = ({ data, model }: Config, modality: string | undefined): string[
   const listed = pick(predict_dataset_bands) ?? pick(dataset_bands)
   if (listed?.length) return namesOf(listed)
   // Without names terratorch takes all bands of the file: as many as the network or its means.
-  const counted = [model.init_args.model_args?.backbone_bands, means].find(Array.isArray)
+  const own = (given: unknown): unknown =>
+    modality && !Array.isArray(given) ? (given as Record<string, unknown>)?.[modality] : given
+  const counted = [model.init_args.model_args?.backbone_bands, means].map(own).find(Array.isArray)
   return (counted as unknown[] | undefined)?.map((_, n) => String(n)) ?? []
 }
 
@@ -98,6 +102,15 @@ const RGB: readonly (readonly [RegExp, string])[] = [
 const rgbOf = (band: string) => {
   const found = RGB.find(([name]) => name.test(band))
   return found ? { RGB_band: found[1] } : {}
+}
+
+/** A file of several dates has all bands of the first, then all of the second. */
+const everyFrame = ({ data, model }: Config, names: string[]): string[] => {
+  const { expand_temporal_dimension } = data.init_args
+  const frames = expand_temporal_dimension ? model.init_args.model_args?.backbone_num_frames : 1
+  return Array.from({ length: frames ?? 1 }, (_, frame) =>
+    names.map((name) => (frame ? `${name}_${frame + 1}` : name)),
+  ).flat()
 }
 
 const specOf = (names: readonly string[], modality: string | undefined) => ({
@@ -143,7 +156,9 @@ const styleOf = ({ model }: Config) => {
 export const metadataOfConfig = (text: string, name = 'config') => {
   const known = read(text, name)
   const modalities = known.data.init_args.modalities ?? [undefined]
-  const specs = modalities.map((modality) => specOf(bandsOf(known, modality), modality))
+  const specs = modalities.map((modality) =>
+    specOf(everyFrame(known, bandsOf(known, modality)), modality),
+  )
   if (specs.some((spec) => spec.bands.length === 0))
     throw bad(
       name,

@@ -67,6 +67,16 @@ test('of two lists of bands the one for prediction counts, ranges include both e
   ])
 })
 
+test('a file of three dates has the bands three times', () => {
+  const changed = text
+    .replace('expand_temporal_dimension: false', 'expand_temporal_dimension: true')
+    .replace('backbone_num_frames: 1', 'backbone_num_frames: 3')
+  const [spec] = metadataOfConfig(changed).model_input_data_spec
+  expect(spec!.bands).toHaveLength(39)
+  expect(spec!.bands[13 + 3]).toMatchObject({ index: 16, band_name: 'RED_2' })
+  expect(spec!.bands.filter((band) => 'RGB_band' in band)).toHaveLength(3)
+})
+
 test('a modality is an entry of the spec', () => {
   const changed = text
     .replace(/dataset_bands:\n(    - \w+\n)+/, 'dataset_bands: {S2L2A: [B02, B03], S1: [VV]}\n')

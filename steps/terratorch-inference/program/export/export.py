@@ -10,6 +10,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+from answer import answered  # noqa: E402
 from checkpoint import load  # noqa: E402
 from config import Refused, inputs_of, outputs_of, read, task_of, tiling_of  # noqa: E402
 from network import build, network  # noqa: E402
@@ -59,13 +60,7 @@ def run(config_path: str, checkpoint_path: str, folder: str, tile: tuple[int, in
 def main() -> None:
     config, checkpoint, folder = sys.argv[1:4]
     tile = (int(sys.argv[4]), int(sys.argv[5])) if len(sys.argv) > 5 else None
-    answer = {"code": None, "message": ""}
-    try:
-        run(config, checkpoint, folder, tile)
-    except Refused as refused:
-        answer = {"code": refused.code, "message": str(refused)}
-    with open(os.path.join(folder, "answer.json"), "w", encoding="utf-8") as file:
-        json.dump(answer, file)
+    answered(folder, lambda: run(config, checkpoint, folder, tile))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import yaml
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+from answer import answered  # noqa: E402
 from checkpoint import tensors_of  # noqa: E402
 from config import BATCH, STRIDE, WINDOW, Refused, last, read  # noqa: E402
 
@@ -85,13 +86,7 @@ def main() -> None:
     config, checkpoint, folder, job_path = sys.argv[1:]
     with open(job_path, encoding="utf-8") as file:
         job = json.load(file)
-    answer = {"code": None, "message": ""}
-    try:
-        run(config, checkpoint, folder, job)
-    except Refused as refused:
-        answer = {"code": refused.code, "message": str(refused)}
-    with open(os.path.join(folder, "answer.json"), "w", encoding="utf-8") as file:
-        json.dump(answer, file)
+    answered(folder, lambda: run(config, checkpoint, folder, job))
 
 
 if __name__ == "__main__":
