@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { type Catalogue, catalogueSettings, openCatalogue } from './data/catalogue.ts'
@@ -103,6 +104,10 @@ const environment = z.object({
   /** Where a runner answers /metrics, /healthz and /readyz; 0: a free port */
   METRICS_PORT: z.coerce.number().int().min(0).max(65535).optional(),
   _EXPERIMENTAL_DAGGER_RUNNER_HOST: z.string().optional(),
+  /** Name of the runner's engine, the same for all its runners; by default from its address */
+  ENGINE_ID: z.string().max(200).optional(),
+  /** Seconds that a task waits for the engine that may have its model and scene cached */
+  AFFINITY_SECONDS: z.coerce.number().min(0).default(3),
   LEASE_SECONDS: count(15),
   STEP_TIMEOUT_SECONDS: count(3600),
   ENGINE_TIMEOUT_SECONDS: count(60),
@@ -114,12 +119,18 @@ const environment = z.object({
 export type Config = z.output<typeof environment> & {
   readonly signingKey: string
   readonly dataFolder: string
+  /** `ENGINE_ID`, or what the engine's address says */
+  readonly engineId: string
   readonly catalogue: Catalogue
 }
 
 /** Made once and kept beside the data, so that URLs and cookies outlive a restart; never a default. */
 const keptKey = (folder: string): string =>
   keptText(join(folder, 'signing.key'), randomBytes(32).toString('hex'))
+
+/** An address on a network is the same engine for all; a socket, or none, is this machine's own. */
+const engineIdOf = (address = ''): string =>
+  (/^(tcp|tls|kube-pod|ssh):/.test(address) ? address : `${hostname()}:${address}`).slice(0, 200)
 
 /** Reads the environment. @throws Error that names each wrong variable */
 export const readConfig = (env: Record<string, string | undefined> = process.env): Config => {
@@ -129,5 +140,7 @@ export const readConfig = (env: Record<string, string | undefined> = process.env
     throw new Error(parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`).join('\n'))
   const dataFolder = resolve(parsed.data.DATA_FOLDER)
   const signingKey = parsed.data.SIGNING_KEY ?? keptKey(dataFolder)
-  return { ...parsed.data, signingKey, dataFolder, catalogue: openCatalogue(parsed.data) }
+  const engineId = parsed.data.ENGINE_ID ?? engineIdOf(parsed.data._EXPERIMENTAL_DAGGER_RUNNER_HOST)
+  const catalogue = openCatalogue(parsed.data)
+  return { ...parsed.data, signingKey, dataFolder, engineId, catalogue }
 }

@@ -91,6 +91,8 @@ export interface TaskTable {
   config: Json<Record<string, unknown> | null>
   inference_folder: string | null
   priority: Generated<number>
+  /** Model and scene: tasks with the same run on the engine that has them cached. */
+  affinity: Generated<string | null>
   /** Claims, whatever became of them. */
   attempt: Generated<number>
   /** Tries of the step at hand that failed. */

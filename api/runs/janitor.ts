@@ -4,6 +4,7 @@ import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
 import { purge } from '../inference/purge.ts'
 import type { Store } from '../storage/store.ts'
+import { forgetEngines } from './engines.ts'
 import { sweepScratch } from './scratch.ts'
 import { keepHeard } from './step-logs.ts'
 
@@ -45,7 +46,13 @@ const keepLeftLogs = async (deps: Deps): Promise<void> => {
 
 /** Cleans up after processes that were killed; what can't be done now is done in a later round. */
 export const cleanUp = async (deps: Deps): Promise<void> => {
-  const parts = [() => sweepScratch(), () => deps.store.tidy(), purgeDeleted, keepLeftLogs]
+  const parts = [
+    () => sweepScratch(),
+    () => deps.store.tidy(),
+    purgeDeleted,
+    keepLeftLogs,
+    ({ db }: Deps) => forgetEngines(db),
+  ]
   for (const part of parts)
     await part(deps).catch((error: unknown) =>
       console.error(`cleaning up: ${String((error as Error).message ?? error)}`),

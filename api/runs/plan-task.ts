@@ -7,6 +7,7 @@ import { addError } from '../inference/events.ts'
 import { planOf, type StoredPlan } from '../planning/plan-of.ts'
 import type { Store } from '../storage/store.ts'
 import { zipLister } from './list-zip.ts'
+import { affinityOf } from './engines.ts'
 import type { Recorder, TaskRow } from './record.ts'
 import { sharedOf, type SharedParameters, type TaskConfig, withoutShared } from './task-config.ts'
 
@@ -47,6 +48,7 @@ const rowsOf = (
       config: JSON.stringify(own),
       inference_folder: planning.inference_id,
       priority: priorityOf(plan.tasks.length),
+      affinity: affinityOf(plan.model, Object.values(fetch ?? {})[0] ?? task.source),
       runner: null,
     }
   })

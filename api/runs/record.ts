@@ -6,6 +6,7 @@ import { lockInference, taskMoved } from '../inference/counts.ts'
 import { addError, publish } from '../inference/events.ts'
 import { stepTime } from '../http/time.ts'
 import type { RunMetrics } from '../watch/run-metrics.ts'
+import { dueFor, type Engines } from './engines.ts'
 
 export type TaskRow = Selectable<TaskTable>
 
@@ -42,12 +43,27 @@ export const recorder = (
   const { runner, leaseSeconds, system, metrics } = options
   const lease = sql<Date>`now() + make_interval(secs => ${leaseSeconds})`
 
+  /** What may be claimed of `inf_task t`. */
+  const due = (own: readonly string[]) => sql`
+    t.status in ('READY', 'RUNNING')
+    and (t.lease_until is null or t.lease_until < now()
+      and pg_postmaster_start_time() < now() - make_interval(secs => ${leaseSeconds}))
+    and t.id <> all(${[...own]}::bigint[])
+    and (t.not_before is null or t.not_before <= now())`
+  const firstOf = (due: ReturnType<typeof sql>) => sql<string>`
+    (select t.id from inf_task t where ${due}
+     order by t.priority, t.id limit 1 for update skip locked)`
+
   /**
    * Takes the next task that is due: ready, or left by a runner whose lease has ended, which is a
    * death of its holder. What this process still runs (`own`) is not left. A Postgres that has just
-   * come back gives every holder the time of a lease to say that it lives.
+   * come back gives every holder the time of a lease to say that it lives. Where several engines
+   * answer (`engines`), each takes first what its cache may know.
    */
-  const claim = async (own: readonly string[] = []): Promise<TaskRow | undefined> =>
+  const claim = async (
+    own: readonly string[] = [],
+    engines?: Engines,
+  ): Promise<TaskRow | undefined> =>
     db
       .updateTable('inf_task')
       .set({
@@ -58,28 +74,7 @@ export const recorder = (
         deaths: sql`deaths + case when lease_until is null or runner = ${runner} then 0 else 1 end`,
         updated_at: sql`now()`,
       })
-      .where('id', '=', (q) =>
-        q
-          .selectFrom('inf_task')
-          .select('id')
-          .where('status', 'in', ['READY', 'RUNNING'])
-          .where((e) =>
-            e.or([
-              e('lease_until', 'is', null),
-              sql<boolean>`lease_until < now() and
-                pg_postmaster_start_time() < now() - make_interval(secs => ${leaseSeconds})`,
-            ]),
-          )
-          .$if(own.length > 0, (q) => q.where('id', 'not in', [...own]))
-          .where((e) =>
-            e.or([e('not_before', 'is', null), e('not_before', '<=', sql<Date>`now()`)]),
-          )
-          .orderBy('priority')
-          .orderBy('id')
-          .limit(1)
-          .forUpdate()
-          .skipLocked(),
-      )
+      .where('id', '=', engines ? dueFor(engines, due(own)) : firstOf(due(own)))
       .returningAll()
       .executeTakeFirst()
 

@@ -6,6 +6,7 @@ import { purge } from '../inference/purge.ts'
 import { StoreError } from '../storage/errors.ts'
 import { logKey } from '../storage/keys.ts'
 import type { RunMetrics } from '../watch/run-metrics.ts'
+import { EngineWatch } from './engine-watch.ts'
 import { cleanUp } from './janitor.ts'
 import { planTask } from './plan-task.ts'
 import { LostLease, recorder as makeRecorder, type TaskRow } from './record.ts'
@@ -23,6 +24,7 @@ class Draining extends Error {}
 export class Runner {
   private readonly deps: RunDeps
   private readonly listener: Listener
+  private readonly engines: EngineWatch
   private readonly active = new Map<TaskRow, AbortController>()
   private readonly running = new Set<Promise<void>>()
   private ending = false
@@ -48,6 +50,7 @@ export class Runner {
     })
     this.deps = { ...deps, recorder }
     this.listener = listener
+    this.engines = new EngineWatch(deps.db, config, name)
   }
 
   private get metrics(): RunMetrics {
@@ -80,7 +83,7 @@ export class Runner {
     const clean = () => (this.cleaned = this.cleaned.then(() => cleanUp(this.deps)))
     this.cleaning = setInterval(clean, CLEAN_SECONDS * 1000)
     void clean()
-    this.loop = this.claimAll()
+    this.loop = this.engines.start().then(() => this.claimAll())
   }
 
   /** Stops claiming; waits `graceSeconds` for what runs, then gives it back. */
@@ -97,6 +100,7 @@ export class Runner {
     clearInterval(this.beating)
     clearInterval(this.cleaning)
     await this.cleaned
+    await this.engines.stop()
     this.listener.off('geodag_task', this.poke).off('reconnected', this.back)
     this.listener.off('geodag_cancel', this.cancel)
   }
@@ -105,12 +109,18 @@ export class Runner {
     while (!this.ending) {
       this.turned = Date.now()
       this.woken = false
-      const own = [...this.active.keys()].map((task) => task.id)
-      const free = this.deps.config.RUNNER_CONCURRENCY - this.running.size
-      const task = free > 0 ? await this.deps.recorder.claim(own).catch(() => undefined) : undefined
+      const task = await this.claim()
       if (task) this.launch(task)
       else await this.sleep()
     }
+  }
+
+  private async claim(): Promise<TaskRow | undefined> {
+    if (this.running.size >= this.deps.config.RUNNER_CONCURRENCY) return undefined
+    const engines = await this.engines.claims()
+    if (engines === 'none') return undefined
+    const own = [...this.active.keys()].map((task) => task.id)
+    return this.deps.recorder.claim(own, engines).catch(() => undefined)
   }
 
   /** Until there is news; at the latest after a second, for leases that end and pauses that are over. */
