@@ -1,6 +1,7 @@
 import { dag } from '@dagger.io/dagger'
 import { summarize } from '../../pipelines/manifest.ts'
 import { make, run, session } from '../support/engine.ts'
+import { compareWithTerratorch } from './tune.ts'
 
 // The model step alone: how much of its time is the model's, and what it holds as the scene grows.
 const SIDES = [1024, 2048, 4096]
@@ -19,7 +20,9 @@ with rasterio.open('scene.tif', 'w', driver='GTiff', width=${side}, height=${sid
 `).file('scene.tif')
 
 interface Details {
-  readonly seconds: Readonly<Record<'load' | 'read' | 'kernel' | 'write' | 'wait' | 'wall', number>>
+  readonly seconds: Readonly<
+    Record<'load' | 'read' | 'kernel' | 'write' | 'wait' | 'wall' | 'processor', number>
+  >
   readonly kernel_share: number
   readonly peak_mb: number
   readonly threads: number
@@ -40,7 +43,7 @@ const measure = async (side: number, batch: number, nonce: number): Promise<Deta
 
 const line = (name: string, { seconds, kernel_share, peak_mb }: Details): string =>
   `${name.padEnd(18)}read ${seconds.read} s  kernel ${seconds.kernel} s  write ${seconds.write} s  ` +
-  `kernel waited ${seconds.wait} s  wall ${seconds.wall} s  kernel share ${kernel_share}  peak ${peak_mb} MB`
+  `kernel waited ${seconds.wait} s  wall ${seconds.wall} s  load ${seconds.load} s  processor ${seconds.processor} s  kernel share ${kernel_share}  peak ${peak_mb} MB`
 
 await session(async () => {
   const nonce = Date.now()
@@ -54,4 +57,5 @@ await session(async () => {
   }
   for (const batch of BATCHES)
     console.log(line(`2048 px, batch ${batch}`, await measure(2048, batch, nonce + 1)))
+  await compareWithTerratorch(sceneOf, nonce)
 })
