@@ -155,5 +155,5 @@ def test_no_block_is_decoded_twice_and_few_rows_are_kept(tmp_path):
 
 def test_details_say_where_the_time_went(tmp_path):
     details, _ = Scene(tmp_path, noise(2, 60, 60)).run(one("Sin"), tile=16)
-    assert set(details["seconds"]) == {"load", "read", "kernel", "write", "wait", "wall"}
+    assert set(details["seconds"]) == {"load", "read", "kernel", "write", "wait", "wall", "processor"}
     assert 0 < details["kernel_share"] <= 1 and details["peak_mb"] > 10 and details["threads"] >= 1
