@@ -24,6 +24,7 @@ import { notificationRoutes } from './notifications/routes.ts'
 import { webSocketRoute } from './notifications/websocket.ts'
 import { corsFor } from './http/cors.ts'
 import { openapi } from './http/openapi.ts'
+import { watched } from './http/watched.ts'
 import { pageRoutes } from './page/routes.ts'
 import { processorRoutes } from './processors/routes.ts'
 import type { Ctx, Vars } from './http/context.ts'
@@ -35,6 +36,7 @@ import type { Store } from './storage/store.ts'
 import { logReader } from './tasks/log.ts'
 import { taskRoutes } from './tasks/routes.ts'
 import { tuneRoutes } from './tunes/routes.ts'
+import { log } from './watch/log.ts'
 
 export const VERSION = '2.0.0'
 
@@ -54,7 +56,7 @@ const answerError = (error: Error, c: Ctx): Response => {
     return c.json({ detail: briefDetail(error.detail) }, status(error.status), error.headers)
   if (error instanceof StoreError) {
     if (!error.passes) return c.json({ detail: `${error.code}: ${error.message}` }, 404)
-    console.error(`${c.req.method} ${c.req.path}`, error)
+    log.error({ request: c.get('request'), err: error }, `${c.req.method} ${c.req.path}`)
     c.header('Retry-After', '2')
     const detail = `${error.code}: ${error.message}; try again in a moment.`
     return c.json({ detail }, 503)
@@ -67,8 +69,8 @@ const answerError = (error: Error, c: Ctx): Response => {
   // Classes 22 and 54: a value that no column takes. What the schemas let through is still no fault.
   if (/^(22|54)[0-9A-Z]{3}$/.test(code ?? ''))
     return c.json({ detail: [{ type: 'value_error', loc: ['body'], msg: message }] }, 422)
-  const id = crypto.randomUUID()
-  console.error(`${id} ${c.req.method} ${c.req.path}`, error)
+  const id = c.get('request') ?? crypto.randomUUID()
+  log.error({ request: id, err: error }, `Internal error: ${c.req.method} ${c.req.path}`)
   return c.json({ detail: `Internal error ${id}: the server's log says more.` }, 500)
 }
 
@@ -85,6 +87,7 @@ export const createApp = (deps: AppDeps) => {
     new URL(request.url).pathname.replace(/\/{2,}/g, '/').replace(/(.)\/$/, '$1')
   const root = new Hono<Vars>({ getPath })
   const { injectWebSocket, upgradeWebSocket } = createNodeWebSocket({ app: root })
+  root.use(watched)
   root.use(metrics.middleware)
   root.use(corsFor(config.CORS_ORIGINS))
   const tooLarge = (c: any) => c.json({ detail: 'The body is larger than 12 MiB.' }, 413)

@@ -100,6 +100,12 @@ const environment = z.object({
   GPU: flag(false),
   /** JSON: origins of your own model servers, which may be private, each with its token or '' */
   MODEL_SERVERS: modelServers,
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+  /** Without it: readable at a terminal, else JSON lines */
+  LOG_FORMAT: z.enum(['json', 'pretty']).optional(),
+  /** A collector of OpenTelemetry; the exporter reads the other OTEL_EXPORTER_OTLP_* itself */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  OTEL_SERVICE_NAME: z.string().default('geodag'),
   RUNNER_CONCURRENCY: count(2),
   /** Where a runner answers /metrics, /healthz and /readyz; 0: a free port */
   METRICS_PORT: z.coerce.number().int().min(0).max(65535).optional(),

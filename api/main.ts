@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { createKey } from './auth/keys.ts'
 import { readConfig } from './config.ts'
+import { log, setUpLog } from './watch/log.ts'
 import { type Started, start } from './server.ts'
 
 const usage = `geodag: main.ts start | api | runner | create-api-key --email you@example.org`
@@ -16,17 +17,17 @@ process.on('unhandledRejection', (error) => {
   const { command, code, shortMessage, message } = (error ?? {}) as Record<string, string>
   // The SDK's own errors have codes like D105: a session that is killed while it starts.
   if (!/dagger\S* session/.test(command ?? '') && !/^D\d{3}$/.test(code ?? '')) throw error
-  console.error(`geodag: a Dagger session ended: ${String(shortMessage ?? message).slice(0, 200)}`)
+  log.warn(`a Dagger session ended: ${String(shortMessage ?? message).slice(0, 200)}`)
 })
 
 /** Serves until SIGTERM or SIGINT, then drains. */
 const serveUntilStopped = (started: Started, what: string): void => {
-  console.log(`geodag: ${what} ready at ${started.url}`)
+  log.info(`${what} ready at ${started.url} (SIGTERM drains it)`)
   let stopping = false
   const stop = () => {
     if (stopping) process.exit(1)
     stopping = true
-    console.log('geodag: draining')
+    log.info('draining')
     started.close().then(() => process.exit(0), fail)
   }
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, stop)
@@ -39,6 +40,7 @@ const { positionals, values } = parseArgs({
 try {
   const config = readConfig()
   const command = positionals[0]
+  setUpLog(config, command === 'create-api-key' ? process.stderr : process.stdout)
   if (command === 'start')
     serveUntilStopped(await start(config, { api: true, runner: true }), 'API and runner')
   else if (command === 'api')

@@ -15,6 +15,7 @@ import { Runner } from './runs/runner.ts'
 import { FolderStore } from './storage/folder.ts'
 import { S3Store } from './storage/s3.ts'
 import type { Store } from './storage/store.ts'
+import { endTracing, setUpTracing } from './watch/tracing.ts'
 import { runMetrics } from './watch/run-metrics.ts'
 import { serveRunner } from './watch/runner-server.ts'
 
@@ -40,6 +41,7 @@ const listen = (app: ReturnType<typeof createApp>, config: Config): Promise<Serv
 
 /** Starts the API, a runner, or both, with what the configuration names. */
 export const start = async (config: Config, roles: Roles): Promise<Started> => {
+  await setUpTracing(config)
   mkdirSync(config.dataFolder, { recursive: true })
   const own = config.DATABASE_URL ? undefined : await embedded(config.dataFolder)
   const databaseUrl = config.DATABASE_URL ?? own!.url
@@ -109,6 +111,7 @@ export const start = async (config: Config, roles: Roles): Promise<Started> => {
     await listener.close()
     await db.destroy()
     await own?.stop()
+    await endTracing()
   }
   return { url: publicUrl, db, databaseUrl, close }
 }

@@ -125,6 +125,11 @@ export interface TaskHooks {
   /** False: an earlier try did this step's effect already, and it is not done again. */
   started(step: PlannedStep): Promise<boolean>
   ended(step: PlannedStep, end: StepEnd): Promise<void>
+  /** Runs the step's own work, for a tracker that has it happen in a context. */
+  around?<T extends { readonly result: StepResult }>(
+    step: PlannedStep,
+    work: () => Promise<T>,
+  ): Promise<T>
 }
 /** Lets the session's progress show what a step prints meanwhile; a log lost is no failure. */
 const followLive = (env: StepEnvironment, step: PlannedStep, input: StepInput): void => {
@@ -163,8 +168,11 @@ export const composeTask = async (
     const files =
       contractOf(step.process_id).stage === 'input' ? given.withDirectory('.', made) : made
     const input = { files, artifacts, steps: [...done] }
-    if (hooks !== UNTRACKED) followLive(env, step, input)
-    const { out, result, left } = await runStep(env, step, input, runStart)
+    const work = () => {
+      if (hooks !== UNTRACKED) followLive(env, step, input)
+      return runStep(env, step, input, runStart)
+    }
+    const { out, result, left } = await (hooks.around?.(step, work) ?? work())
     const kept = out.withoutFiles(['result.json', 'log.txt'])
     const log = `${folder}-${step.process_id}-stdout.log`
     if (left) {

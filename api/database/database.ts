@@ -78,6 +78,8 @@ export interface InferenceTable extends Owned {
   fine_tuning_id: string | null
   /** Tasks that the planner is expected to write. */
   expected_tasks: Generated<number>
+  /** Of the request that made it (W3C Trace Context). */
+  traceparent: ColumnType<string | null, string | null | undefined, string | null>
   /** Of its outputs in the store. */
   stored_bytes: ColumnType<string, number | undefined, number>
 }

@@ -1,3 +1,4 @@
+import { log } from '../watch/log.ts'
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -13,7 +14,7 @@ const SAY_MS = 10_000
 const START_TRIES = 5
 
 const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
-const say = (text: string): void => console.error(`geodag: ${text}`)
+const say = (text: string): void => log.info(text)
 
 /** The first free port, or whether `port` itself is free. */
 const bindable = (port: number): Promise<number | undefined> =>

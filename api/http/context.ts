@@ -5,5 +5,5 @@ export interface Identity {
   readonly email: string
   readonly by: 'off' | 'key' | 'jwt' | 'proxy'
 }
-export type Vars = { Variables: { identity: Identity; pattern: string } }
+export type Vars = { Variables: { identity: Identity; pattern: string; request: string } }
 export type Ctx = Context<Vars>

@@ -29,11 +29,17 @@ export const corsFor = (origins: readonly string[]): MiddlewareHandler<Vars> => 
     allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
     allowHeaders: [
       ...['Authorization', 'X-API-Key', 'Content-Type', 'Idempotency-Key', 'If-None-Match'],
-      ...['Last-Event-ID', 'X-Internal-Token', 'traceparent', 'tracestate'],
+      ...['Last-Event-ID', 'X-Internal-Token', 'X-Request-Id', 'traceparent', 'tracestate'],
     ],
     exposeHeaders: [
       ...['ETag', 'Retry-After', 'Idempotency-Replayed', 'RateLimit-Limit', 'RateLimit-Remaining'],
-      ...['RateLimit-Reset', 'X-Rate-Limit-Limit', 'X-Rate-Limit-Remaining', 'X-Rate-Limit-Reset'],
+      ...[
+        'X-Request-Id',
+        'RateLimit-Reset',
+        'X-Rate-Limit-Limit',
+        'X-Rate-Limit-Remaining',
+        'X-Rate-Limit-Reset',
+      ],
     ],
     maxAge: 600,
   })

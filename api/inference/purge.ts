@@ -1,3 +1,4 @@
+import { log } from '../watch/log.ts'
 import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
 import type { Store } from '../storage/store.ts'
@@ -41,5 +42,5 @@ export const purgeNow = async (deps: Deps, id: string): Promise<void> => {
   if (!deps.config.GEOSERVER_URL) return void (await layers, await purged(deps, id))
   layers
     .then((count) => (count ? undefined : purged(deps, id)))
-    .catch((error: Error) => console.error(`layers of ${id}: ${error.message}`))
+    .catch((error: Error) => log.error({ inference: id }, `layers stay for now: ${error.message}`))
 }

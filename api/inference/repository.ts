@@ -11,6 +11,8 @@ import { uuid } from '../http/routing.ts'
 import { visible } from '../database/visibility.ts'
 import { checkRuns } from '../quota/runs.ts'
 import { lockInference, recount } from './counts.ts'
+import { log } from '../watch/log.ts'
+import { inSpan, openTraceparent, validTraceparent } from '../watch/tracing.ts'
 import type { Prepared } from './create.ts'
 import { type Asked, type InferenceRow, shownInLists } from './schema.ts'
 
@@ -83,9 +85,11 @@ export const inferenceRepository = (db: Db, config: Config) => {
   const whole = (id: string) => rows().select(ASKED.as('asked')).where('inf_inference.id', '=', id)
 
   return {
-    create: async (user: string, prepared: Prepared): Promise<InferenceRow> => {
+    /** `client`: the traceparent of its request, kept where this process traces nothing itself. */
+    create: async (user: string, prepared: Prepared, client?: string): Promise<InferenceRow> => {
       const { config: run, model, processor } = prepared
-      const id = await inTransaction(db, async (trx) => {
+      const attributes = { 'geodag.model': model.display_name, 'enduser.id': user }
+      const insert = async (trx: Db, traceparent: string | undefined) => {
         await checkRuns(trx, config, user, prepared.scenes)
         const { id } = await trx
           .insertInto('inf_inference')
@@ -103,6 +107,7 @@ export const inferenceRepository = (db: Db, config: Config) => {
             generic_processor_id: processor?.id ?? null,
             created_by: user,
             updated_by: user,
+            traceparent: traceparent ?? null,
           })
           .returning('id')
           .executeTakeFirstOrThrow()
@@ -121,6 +126,13 @@ export const inferenceRepository = (db: Db, config: Config) => {
           .execute()
         await notify(trx, 'geodag_task', id)
         return id
+      }
+      const id = await inSpan('inference', { attributes }, async (span) => {
+        const traceparent = openTraceparent() ?? validTraceparent(client)
+        const made = await inTransaction(db, (trx) => insert(trx, traceparent))
+        span.setAttribute('geodag.inference', made)
+        log.info({ inference: made, user, model: model.display_name }, 'inference made')
+        return made
       })
       return whole(id).executeTakeFirstOrThrow()
     },

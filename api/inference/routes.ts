@@ -1,3 +1,4 @@
+import { log } from '../watch/log.ts'
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { PlannerCatalogue } from '../../pipelines/planner.ts'
@@ -105,7 +106,9 @@ export const inferenceRoutes = (
   const { db, config, inferences, store, catalogue } = deps
   /** What a deleted inference made goes too; where the store is away a runner does it later. */
   const forget = (id: string) =>
-    purgeNow({ db, store, config }, id).catch((error) => console.error(`objects of ${id}`, error))
+    purgeNow({ db, store, config }, id).catch((err) =>
+      log.error({ inference: id, err }, 'its objects stay for now'),
+    )
   router.add(
     {
       ...{ method: 'post', path, tag, summary: 'Run a model over a place and a time' },
@@ -120,9 +123,10 @@ export const inferenceRoutes = (
         ...KEY_USED,
       },
     },
-    async ({ reply, db, user, body }) => {
+    async ({ c, reply, db, user, body }) => {
       const prepared = await prepare({ db, config }, user, body)
-      const row = await inferenceRepository(db, config).create(user, prepared)
+      const from = c.req.header('traceparent')
+      const row = await inferenceRepository(db, config).create(user, prepared, from)
       return reply.json(201, inferenceAnswer(row))
     },
   )

@@ -241,7 +241,10 @@ export interface Asked {
   readonly generic_processor?: Record<string, unknown> | null
   readonly maxcc?: number | null
 }
-export type InferenceRow = Omit<Selectable<InferenceTable>, 'inference_config' | 'shown'> & {
+export type InferenceRow = Omit<
+  Selectable<InferenceTable>,
+  'inference_config' | 'shown' | 'traceparent'
+> & {
   model_display_name: string
   asked: Asked
 }

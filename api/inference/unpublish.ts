@@ -1,3 +1,4 @@
+import { log } from '../watch/log.ts'
 import { sql } from 'kysely'
 import { remove } from '../../steps/push-to-geoserver/program/remove.ts'
 import type { Config } from '../config.ts'
@@ -83,6 +84,6 @@ export const unpublish = async (
     ...{ tries: 2, pause: 1000, silence: 120_000 },
   }
   const gone = await remove(server, places)
-  if (gone.length) console.log(`geodag: ${gone.join(', ')} went with inference ${id}`)
+  if (gone.length) log.info({ inference: id }, `${gone.join(', ')} went with the inference`)
   return places.length
 }

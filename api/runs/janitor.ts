@@ -1,3 +1,4 @@
+import { log } from '../watch/log.ts'
 import { sql } from 'kysely'
 import { TASK_ENDS } from '../../pipelines/status.ts'
 import type { Config } from '../config.ts'
@@ -55,6 +56,6 @@ export const cleanUp = async (deps: Deps): Promise<void> => {
   ]
   for (const part of parts)
     await part(deps).catch((error: unknown) =>
-      console.error(`cleaning up: ${String((error as Error).message ?? error)}`),
+      log.error(`cleaning up: ${String((error as Error).message ?? error)}`),
     )
 }

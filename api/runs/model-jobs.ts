@@ -1,3 +1,4 @@
+import { log as mainLog } from '../watch/log.ts'
 import { mkdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Selectable, sql } from 'kysely'
@@ -73,8 +74,7 @@ export class ModelJobs {
   private async run(): Promise<void> {
     while (!this.stop.signal.aborted) {
       const job = await this.claim().catch(() => undefined)
-      if (job)
-        await this.work(job).catch((error) => console.error(`export ${job.id}`, String(error)))
+      if (job) await this.work(job).catch((error) => mainLog.error({ job: job.id }, String(error)))
       else await this.sleep()
     }
   }
@@ -154,7 +154,7 @@ export class ModelJobs {
       if (!(error instanceof Refused)) {
         const away = error instanceof EngineAway || isPassing(error)
         const passes = away || (error instanceof StoreError && error.passes)
-        console.error(`export ${job.id}: ${String((error as Error).message).slice(0, 300)}`)
+        mainLog.error({ job: job.id }, String((error as Error).message).slice(0, 300))
         if (passes) return await this.later(job, 10)
         if (job.attempt < config.MAX_ATTEMPTS) return await this.later(job, config.RETRY_SECONDS)
       }

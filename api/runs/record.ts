@@ -5,10 +5,17 @@ import { addLayers } from '../inference/layers.ts'
 import { lockInference, taskMoved } from '../inference/counts.ts'
 import { addError, publish } from '../inference/events.ts'
 import { stepTime } from '../http/time.ts'
+import { log } from '../watch/log.ts'
+import { openSpan, spanFailed } from '../watch/tracing.ts'
 import type { RunMetrics } from '../watch/run-metrics.ts'
 import { dueFor, type Engines } from './engines.ts'
 
 export type TaskRow = Selectable<TaskTable>
+
+/** What a line of the log says of a task. */
+export const idsOf = ({ inference_id, task_id, runner, attempt }: TaskRow) => ({
+  ...{ inference: inference_id, task: task_id, runner, attempt },
+})
 
 /** Another runner holds the task, or it was cancelled: what this one does no longer counts. */
 export class LostLease extends Error {}
@@ -20,6 +27,9 @@ export interface StepFailure {
   readonly code: string
   readonly message: string
 }
+
+const stepOf = (task: TaskRow, number: number): string | undefined =>
+  task.pipeline_steps[number]?.process_id
 
 /** The step that can't go on: `number`, or the first that is open where that one has ended already. */
 const standing = (steps: readonly WireStep[], number: number): number => {
@@ -239,6 +249,8 @@ export const recorder = (
       )
       metrics?.ended('failed')
       metrics?.failed(code, true)
+      spanFailed(openSpan(), code)
+      log.error({ ...idsOf(task), step: stepOf(task, number), code }, `failed: ${message}`)
       return steps
     },
     /** Back in the queue after a pause that doubles; true when there is another try. */
@@ -251,6 +263,11 @@ export const recorder = (
         counts: { failures, deaths: task.deaths },
         message: `${why.message}; trying again in ${retryIn} s (${failures} of ${options.maxAttempts})`,
       })
+      spanFailed(openSpan(), why.code)
+      log.warn(
+        { ...idsOf(task), step: stepOf(task, number), code: why.code, why: why.message },
+        'the step is tried again',
+      )
       metrics?.ended('retried')
       metrics?.failed(why.code, false)
       return true
@@ -265,6 +282,8 @@ export const recorder = (
         counts: { failures: task.failures, deaths },
         message: `${why.message}; trying again in ${retryIn} s (no try of the step is counted)`,
       })
+      spanFailed(openSpan(), why.code)
+      log.warn({ ...idsOf(task), code: why.code, why: why.message }, 'the session was lost')
       metrics?.ended('lost')
       metrics?.failed(why.code, false)
       return true

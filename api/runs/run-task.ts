@@ -6,6 +6,7 @@ import type { StepReport } from '../../pipelines/manifest.ts'
 import type { PlannedStep } from '../../pipelines/plan.ts'
 import type { Catalogues } from '../../pipelines/catalogues.ts'
 import { PlanError } from '../../pipelines/errors.ts'
+import type { StepResult } from '../../steps/contract.ts'
 import { contractOf } from '../../steps/contracts.ts'
 import type { StepEnvironment } from '../../steps/step.ts'
 import type { Config } from '../config.ts'
@@ -16,11 +17,13 @@ import { logKey } from '../storage/keys.ts'
 import { LiveLog } from './live-log.ts'
 import { environmentOf } from './environment.ts'
 import { readTaskConfig, type TaskConfig } from './task-config.ts'
-import { LostLease, type Recorder, type TaskRow } from './record.ts'
+import { idsOf, LostLease, type Recorder, type TaskRow } from './record.ts'
 import { makeScratch } from './scratch.ts'
-import { inSession, SessionLost } from './session.ts'
+import { aborted, inSession, SessionLost } from './session.ts'
 import { handedOver, serverAccess } from './server-access.ts'
 import { settle, StepEnded } from './settle.ts'
+import { log } from '../watch/log.ts'
+import { inSpan, spanFailed } from '../watch/tracing.ts'
 import type { RunMetrics } from '../watch/run-metrics.ts'
 import { heardOf, keepHeard, wholeLog } from './step-logs.ts'
 
@@ -179,9 +182,33 @@ class Try {
     await this.log.forget(process_id)
   }
 
+  /** The step as a span; requests to the engine carry it, so that the engine's own spans are below. */
+  around<T extends { readonly result: StepResult }>(
+    { process_id }: PlannedStep,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const { inference_id, task_id } = this.row
+    const attributes = {
+      ...{ 'geodag.inference': inference_id, 'geodag.task': task_id },
+      ...{ 'geodag.step': process_id, 'geodag.model': this.planned.model },
+    }
+    return inSpan('step', { name: `step ${process_id}`, attributes }, async (span) => {
+      const done = await Promise.race([work(), aborted(this.signal)])
+      span.setAttribute('geodag.status', done.result.status)
+      if (done.result.error) spanFailed(span, done.result.error.code)
+      return done
+    })
+  }
+
   private seen({ process_id, wall_seconds, ...report }: StepReport): void {
     const { model } = this.planned
     this.deps.metrics.step({ ...report, step: process_id, model, seconds: wall_seconds })
+    const { status, cached, error } = report
+    const ids = { ...idsOf(this.row), step: process_id, model, status, cached }
+    log.info(
+      { ...ids, seconds: wall_seconds, ...(error ? { code: error.code } : {}) },
+      `${process_id} ${status}`,
+    )
   }
 
   stop(): void {

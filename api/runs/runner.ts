@@ -1,3 +1,4 @@
+import { log } from '../watch/log.ts'
 import { CataloguePasses } from '../../pipelines/catalogues.ts'
 import { PlanError } from '../../pipelines/errors.ts'
 import { isPassing, persist } from '../database/database.ts'
@@ -5,11 +6,12 @@ import type { Listener } from '../database/listener.ts'
 import { purge } from '../inference/purge.ts'
 import { StoreError } from '../storage/errors.ts'
 import { logKey } from '../storage/keys.ts'
+import { contextOf, inSpan, traced } from '../watch/tracing.ts'
 import type { RunMetrics } from '../watch/run-metrics.ts'
 import { EngineWatch } from './engine-watch.ts'
 import { cleanUp } from './janitor.ts'
 import { planTask } from './plan-task.ts'
-import { LostLease, recorder as makeRecorder, type TaskRow } from './record.ts'
+import { idsOf, LostLease, recorder as makeRecorder, type TaskRow } from './record.ts'
 import { type RunDeps, runTask } from './run-task.ts'
 import { killsItsRunner } from './settle.ts'
 import { hear, keepHeard } from './step-logs.ts'
@@ -139,8 +141,8 @@ export class Runner {
     const abort = new AbortController()
     this.active.set(task, abort)
     this.metrics.running(this.active.size)
-    const done = this.run(task, abort.signal)
-      .catch((error) => console.error(`task ${task.task_id}`, error))
+    const done = this.trace(task, abort.signal)
+      .catch((err) => log.error({ ...idsOf(task), err }, 'the task is left to another try'))
       .finally(() => {
         this.active.delete(task)
         this.metrics.running(this.active.size)
@@ -148,6 +150,26 @@ export class Runner {
         this.poke()
       })
     this.running.add(done)
+  }
+
+  /** The try of a task as a span that goes on from the request which made its inference. */
+  private async trace(task: TaskRow, signal: AbortSignal): Promise<void> {
+    const ids = idsOf(task)
+    log.debug(ids, 'task claimed')
+    if (!traced()) return this.run(task, signal)
+    const row = await this.deps.db
+      .selectFrom('inf_inference')
+      .select('traceparent')
+      .where('id', '=', task.inference_id)
+      .executeTakeFirst()
+      .catch(() => undefined)
+    const attributes = {
+      ...{ 'geodag.inference': ids.inference, 'geodag.task': ids.task },
+      ...{ 'geodag.runner': ids.runner ?? '', 'geodag.attempt': ids.attempt },
+    }
+    const name = task.planning ? 'task planning' : 'task'
+    const parent = contextOf(row?.traceparent)
+    return inSpan('task', { name, attributes, parent }, () => this.run(task, signal))
   }
 
   private async run(task: TaskRow, signal: AbortSignal): Promise<void> {
@@ -181,7 +203,7 @@ export class Runner {
     await recorder.started(task, 0, 'Planning inference tasks ..')
     const { process_id } = task.pipeline_steps[0]!
     const key = logKey(task.inference_id, task.task_id, process_id)
-    const log = async (text: string, code: number) => {
+    const keep = async (text: string, code: number) => {
       const whole = `Task ID: ${task.task_id}\n${text}\nReturn code: ${code}\n`
       // Where the store is away the database keeps it, and it is moved later.
       await this.deps.store
@@ -189,13 +211,16 @@ export class Runner {
         .catch(() => hear(this.deps.db, task.task_id, process_id, whole))
     }
     try {
-      await planTask(this.deps, task, (text) => log(text, 0), signal)
+      const attributes = { 'geodag.task': task.task_id, 'geodag.step': process_id }
+      await inSpan('step', { name: `step ${process_id}`, attributes }, () =>
+        planTask(this.deps, task, (text) => keep(text, 0), signal),
+      )
     } catch (error) {
       if (error instanceof LostLease) throw error
       if (error instanceof StoreError && error.passes)
         return void (await recorder.postpone(task, 0, `${error.code}: ${error.message}`))
       const message = String((error as Error).message)
-      await log(message, 1)
+      await keep(message, 1)
       if (error instanceof CataloguePasses) {
         const passing = { code: error.code, message: message.slice(error.code.length + 2) }
         if (await recorder.retry(task, 0, passing)) return

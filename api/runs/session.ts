@@ -12,7 +12,7 @@ export class SessionLost extends Error {}
 const CLOSE_SECONDS = 30
 
 /** Rejects with the signal's reason. */
-const aborted = (signal: AbortSignal): Promise<never> => {
+export const aborted = (signal: AbortSignal): Promise<never> => {
   const ended = new Promise<never>((_, reject) => {
     if (signal.aborted) reject(signal.reason)
     else signal.addEventListener('abort', () => reject(signal.reason), { once: true })

@@ -1,9 +1,10 @@
+import { log } from '../watch/log.ts'
 import { tmpdir } from 'node:os'
 import { TRANSIENT } from '../../pipelines/compose.ts'
 import type { Config } from '../config.ts'
 import { type Db, isPassing } from '../database/database.ts'
 import { StoreError } from '../storage/errors.ts'
-import type { Recorder, StepFailure, TaskRow } from './record.ts'
+import { idsOf, type Recorder, type StepFailure, type TaskRow } from './record.ts'
 import { EngineAway, SessionLost } from './session.ts'
 import { hear } from './step-logs.ts'
 
@@ -66,7 +67,7 @@ export const settle = async (
   const message = told(error, config, scratch)
   if (error instanceof EngineAway || (error instanceof StoreError && error.passes)) {
     const why = error instanceof StoreError ? `${error.code}: ${message}` : message
-    console.error(`task ${row.task_id}: ${why}; it waits`)
+    log.warn(idsOf(row), `${why}; the task waits`)
     await recorder.postpone(row, number, why)
     return
   }
