@@ -26,9 +26,16 @@ export interface Composed {
   readonly manifest: Manifest
 }
 
+/**
+ * What an engine says that lost a layer of its own store, as it may when another session was killed
+ * while it wrote: nothing that a step's program can cause.
+ */
+const STORE_LOST =
+  /failed to (get|prepare|commit|mount|remove) snapshot|failed to snapshot|content hash xattr|snapshot \S+ (does not exist|not found)|lease \S+ not found|missing descriptor handlers/i
+
 /** Whether the engine itself is gone: then not the step failed, but the session under it. */
 export const engineIsGone = async (dag: Client, message: string): Promise<boolean> => {
-  if (/shutting down|session is closing/.test(message)) return true
+  if (/shutting down|session is closing/.test(message) || STORE_LOST.test(message)) return true
   const silent = new Promise<boolean>((done) => setTimeout(() => done(true), 10_000).unref())
   const asked = dag.version().then(
     () => false,
