@@ -21,6 +21,9 @@ export const publish = async (
       detail: json(detail),
       source: 'geodag.inference',
       created_by: by,
+      // Not now(), which is when the transaction began: one that waited for the lock would be told
+      // as older than what was written meanwhile.
+      timestamp: sql<Date>`clock_timestamp()`,
     })
     .execute()
   await notify(trx, 'geodag_event', id)

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { publish } from '../../api/inference/events.ts'
 import { type Client, type Service, startService, water } from '../support/api.ts'
 
 const SCENE = 'https://host.example.org/a.tif'
@@ -55,6 +56,18 @@ test('tasks and events by cursors; without one an answer is as it was', async ()
   const all = (await anna.get(`/v2/notifications/${id}`)).body
   expect(events).toEqual(all.results)
   expect(Object.keys(all)).toEqual(['total_records', 'page_count', 'results'])
+})
+
+test('an event is told as old as it was written, not as the transaction that waited to write it', async () => {
+  const id = await submit()
+  await service.db.transaction().execute(async (late) => {
+    await late.selectFrom('inf_inference').select('id').where('id', '=', id).execute()
+    await publish(service.db, id, 'Inf:Task:Updated', { status: 'RUNNING' }, 'x')
+    await publish(late, id, 'Inf:Task:Updated', { status: 'COMPLETED' }, 'x')
+  })
+  const { results } = (await anna.get(`/v2/notifications/${id}`)).body
+  const byTime = results.toSorted((a: any, b: any) => (a.timestamp < b.timestamp ? -1 : 1))
+  expect(byTime.at(-1).detail.status).toBe('COMPLETED')
 })
 
 test.each(['x', Buffer.from('["1","2"]').toString('base64url'), 'W10'])(
