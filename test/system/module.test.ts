@@ -87,6 +87,47 @@ test('run-inference through the module: outputs, manifest, preview, and a proces
   expect(readFileSync(join(out, 'preview.png')).subarray(1, 4).toString()).toBe('PNG')
 })
 
+test('a fine-tuned model by config and checkpoint: a run, its export, and both named by a model file', async () => {
+  const tune = ['config_deploy.yaml', 'tiny_water.ckpt'].map((name) =>
+    join(root, 'models/tiny-water', name),
+  )
+  const given = ['--config', tune[0]!, '--checkpoint', tune[1]!]
+  const out = join(folder, 'tune')
+  const ran = await infer(...given, 'outputs', 'export', '--path', out)
+  expect(ran.ok, ran.text).toBe(true)
+  const manifest = JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8'))
+  expect(manifest.status).toBe('COMPLETED')
+  const step = manifest.tasks[0].steps[1]
+  expect(step.process_id).toBe('terratorch-inference')
+  expect(step.details.classes['1']).toBeGreaterThan(100)
+  expect(Object.keys(step.details.seconds)).toEqual(
+    expect.arrayContaining(['load', 'read', 'kernel', 'write', 'wait', 'wall']),
+  )
+  expect(step.details.kernel_share).toBeGreaterThan(0)
+  expect(readFileSync(join(out, 'preview.png')).subarray(1, 4).toString()).toBe('PNG')
+  const model = join(folder, 'model')
+  const exported = await dagger('call', 'export-model', ...given, 'export', '--path', model)
+  expect(exported.ok, exported.text).toBe(true)
+  expect(readFileSync(join(model, 'model.onnx')).length).toBeGreaterThan(100_000)
+  expect(JSON.parse(readFileSync(join(model, 'runtime.json'), 'utf8')).task).toBe('segmentation')
+  const bands = Array.from({ length: 13 }, (_, index) => ({ index, band_name: `B${index}` }))
+  const yaml = {
+    display_name: 'my-tune',
+    pipeline_steps: ['url-connector', 'terratorch-inference', 'postprocess-generic'].map(
+      (process_id, step_number) => ({ process_id, step_number }),
+    ),
+    model_input_data_spec: [{ connector: 'file', collection: 'file', bands }],
+    inference: { config: { file: 'config.yaml' }, checkpoint: { file: 'checkpoint.ckpt' } },
+  }
+  const named = await infer(
+    '--model-file',
+    file('tune.yaml', JSON.stringify(yaml)),
+    ...given,
+    'summary',
+  )
+  expect([named.ok, named.text]).toEqual([true, expect.stringContaining('COMPLETED')])
+})
+
 test.each([
   [
     'an unknown model',
