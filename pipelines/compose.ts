@@ -27,11 +27,11 @@ export interface Composed {
 }
 
 /**
- * What an engine says that lost a layer of its own store, as it may when another session was killed
- * while it wrote: nothing that a step's program can cause.
+ * What an engine says that lost a layer of its own store, or dropped the work that another session
+ * had begun and this one had joined, when that session was killed: no step's program can cause it.
  */
 const STORE_LOST =
-  /failed to (get|prepare|commit|mount|remove) snapshot|failed to snapshot|content hash xattr|snapshot \S+ (does not exist|not found)|lease \S+ not found|missing descriptor handlers/i
+  /failed to (get|prepare|commit|mount|remove) snapshot|failed to snapshot|content hash xattr|snapshot \S+ (does not exist|not found)|lease \S+ not found|missing descriptor handlers|failed to commit|error committing|context canceled/i
 
 /** Whether the engine itself is gone: then not the step failed, but the session under it. */
 export const engineIsGone = async (dag: Client, message: string): Promise<boolean> => {
