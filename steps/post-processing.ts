@@ -36,24 +36,15 @@ const read = <T>(name: string, schema: z.ZodType<T>, value: unknown): T | null =
   )
 }
 
-/** A path on the disk that GEOStudio's services share: there is none here. */
-const noSharedDisk = (mask: unknown): void => {
-  const path = (mask as Record<string, unknown> | null | undefined)?.inference_folder_mask_location
-  if (path === undefined || path === null || path === '') return
-  throw new PlanError(
-    'request.post_processing',
-    'post_processing.mask_from_url.inference_folder_mask_location: there is no folder that a client and the runs share; upload the polygons by GET /v2/file-share and PUT, and give its download_url as mask_from_url.url',
-  )
-}
-
+/** `inference_folder_mask_location` is a path on the disk that GEOStudio's services share: there is none here. */
 const maskOf = (mask: unknown) => {
-  noSharedDisk(mask)
-  const given =
-    typeof mask === 'object' && mask
-      ? Object.fromEntries(
-          Object.entries(mask).filter(([key]) => key !== 'inference_folder_mask_location'),
-        )
-      : mask
+  if (typeof mask !== 'object' || !mask) return read('mask_from_url', maskFromUrl, mask)
+  const { inference_folder_mask_location: path, ...given } = mask as Record<string, unknown>
+  if (path !== undefined && path !== null && path !== '')
+    throw new PlanError(
+      'request.post_processing',
+      'post_processing.mask_from_url.inference_folder_mask_location: there is no folder that a client and the runs share; upload the polygons by GET /v2/file-share and PUT, and give its download_url as mask_from_url.url',
+    )
   return read('mask_from_url', maskFromUrl, given)
 }
 

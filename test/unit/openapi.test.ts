@@ -2,18 +2,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createConfig, lintFromString } from '@redocly/openapi-core'
 import { expect, test } from 'vitest'
-import { createApp } from '../../api/app.ts'
-import { readConfig } from '../../api/config.ts'
-import { apiTypes, keptTypes } from '../../scripts/api-types.ts'
+import { apiTypes, apiWithoutServices, keptTypes } from '../../scripts/api-types.ts'
 import { compile, typesOf, writeClient } from '../support/document.ts'
 import { root } from '../support/engine.ts'
 
-const config = readConfig({ SIGNING_KEY: 'no-secret-'.repeat(4), DATABASE_URL: 'postgres://none' })
-const nothing = {} as never
-const { routes, document } = createApp({
-  ...{ config, db: nothing, store: nothing, catalogue: nothing, listener: nothing },
-  publicUrl: () => '',
-})
+const { routes, document } = apiWithoutServices()
 const named = (method: string, path: string) => `${method.toUpperCase()} ${path}`
 
 test('every route that answers JSON has a schema of its answer, and an example of it', () => {
