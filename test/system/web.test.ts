@@ -56,6 +56,8 @@ test('sign in, drop a scene, choose a model, see what would run, watch it, see w
   await page.getByLabel('API key').fill(anna.key)
   await page.getByRole('button', { name: 'Sign in' }).click()
   await page.getByRole('link', { name: 'New run' }).first().click()
+  // The list of runs has a field Model too, and stands until the browser has told of the new hash.
+  await page.getByRole('heading', { name: 'New run' }).waitFor()
   await page.getByLabel('Model').selectOption({ label: 'tiny-water v1' })
   await page.getByText('208 k parameters').waitFor()
   await page.getByLabel('GeoTIFF files').setInputFiles(scene)
@@ -138,6 +140,7 @@ test('cancel stops a run while its log is read; the list filters', async () => {
   expect(await axe(page)).toEqual([])
 
   await page.getByRole('link', { name: 'Runs' }).click()
+  await page.getByRole('heading', { name: 'Runs' }).waitFor()
   await page.getByLabel('Status').selectOption('STOPPED')
   await page.getByLabel('Place or description').fill('slow PLACE')
   await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 1)
