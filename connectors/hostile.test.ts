@@ -41,7 +41,7 @@ const serve = async (answer: RequestListener = (_, response) => void response.en
 }
 const public_: ClientOptions = { hosts: [] }
 const codeOf = (options: ClientOptions, url: string) =>
-  secureClient(options)({ url, signal: AbortSignal.timeout(5000) }).then(
+  secureClient(options)({ url, signal: AbortSignal.timeout(120_000) }).then(
     () => 'answered',
     (error) => error.code ?? String(error),
   )

@@ -83,7 +83,7 @@ class Room:
             raster.write(array)
         return self.inputs / name
 
-    def run(self, step: str, parameters: dict, timeout: int = 60) -> Ran:
+    def run(self, step: str, parameters: dict, timeout: int = 600) -> Ran:
         """Runs a step; what it made is in /in for the next, as the pipeline does it."""
         out = self.folder / f"{step}-{time.monotonic_ns()}"
         document = self.folder / "parameters.json"

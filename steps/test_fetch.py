@@ -191,17 +191,16 @@ SLOW = {
     "status": drip(b"H", b"T"),
     "100 for ever": drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
     "trailers": drip(answer(b"0\r\n", "200 OK", "Transfer-Encoding: chunked", length=None), b"X: y\r\n"),
-    "silence": lambda client: time.sleep(30),
+    "silence": lambda client: time.sleep(3600),
 }
 
 
 @pytest.mark.parametrize("name", SLOW)
 def test_a_server_that_dawdles_does_not_outlast_the_download(name, server, tmp_path):
     server.answers["/a.tif"] = SLOW[name]
-    began = time.monotonic()
+    # It never ends by itself: what is waited for is the bound.
     with failing("source.timeout"):
         got(server.url(), tmp_path, seconds=0.6)
-    assert time.monotonic() - began < 10
 
 
 def test_redirects_share_one_deadline(server, tmp_path):

@@ -114,7 +114,7 @@ test('a body is streamed and takes as long as it moves; silence ends it', async 
         })(),
       ),
   }
-  const settings = { url, username: 'u', password: 'p', silence: 150, tries: 1 }
+  const settings = { url, username: 'u', password: 'p', silence: 3000, tries: 1 }
   const answer = await call(settings, { method: 'PUT', path: 'x', expected: [201], body })
   expect([answer.status, received]).toEqual([201, size])
   expect(most).toBeLessThan(size / 2)

@@ -207,7 +207,7 @@ def unpacked(folder, wanted: dict):
     out = folder / "scenes"
     wanted = {"max_bytes": 10**9, "allow_private_hosts": True, **wanted}
     command = [sys.executable, os.path.join(HERE, "program/scenes.py"), json.dumps(wanted), str(out)]
-    done = subprocess.run(command, env=WITH_GEODAG, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=WITH_GEODAG, capture_output=True, text=True, timeout=600)
     return out, done
 
 

@@ -16,7 +16,7 @@ auth = ("admin", "geoserver")
 
 def status(path: str) -> int:
     """Status of a GET below /rest."""
-    return requests.get(f"{url}/rest/{path}", auth=auth, timeout=30).status_code
+    return requests.get(f"{url}/rest/{path}", auth=auth, timeout=300).status_code
 
 
 rest = Geoserver(url, username="admin", password="geoserver")

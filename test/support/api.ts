@@ -24,7 +24,7 @@ export class Process {
   }
 
   async ready(): Promise<this> {
-    for (let tries = 0; tries < 600; tries++) {
+    for (let tries = 0; tries < 6000; tries++) {
       const match = /ready at (\S+)/.exec(this.output)
       if (match) {
         this.url = match[1]!
@@ -75,7 +75,7 @@ export class Client {
   ): Promise<Answer> {
     const answer = await fetch(path.startsWith('http') ? path : this.url + path, {
       method,
-      signal: AbortSignal.timeout(60_000),
+      signal: AbortSignal.timeout(300_000),
       headers: { 'X-API-Key': this.key, 'Content-Type': 'application/json', ...headers },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
@@ -118,7 +118,7 @@ export class Client {
   async until(
     id: string,
     done: (inference: any) => boolean,
-    seconds = 240,
+    seconds = 600,
   ): Promise<{ inference: any; seen: string[] }> {
     const seen: string[] = []
     for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(100)) {

@@ -9,7 +9,13 @@ const FLAGS = [
   ...['--disable-component-update', '--disable-sync'],
   // WebGL on the CPU: test machines have no graphics card.
   ...['--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'],
+  // A loaded machine draws too slowly for the watchdog, which would take the WebGL context away.
+  ...['--disable-gpu-watchdog', '--disable-gpu-process-crash-limit'],
 ]
+/** How long the page may take over anything, ms: no test is about time. */
+const PATIENCE = 300_000
+/** TEST_CPU_SLOWDOWN=6 gives each tab a sixth of its CPU: tests must pass with it as well. */
+const SLOWDOWN = Number(process.env.TEST_CPU_SLOWDOWN ?? 1)
 
 const web = (what: string): void => {
   const { status, stderr } = spawnSync('bash', ['scripts/web.sh', what], { cwd: root })
@@ -22,7 +28,7 @@ export const startBrowser = async (): Promise<Browser> => {
   web('chromium')
   const name = process.env.CHROMIUM ?? 'chromium'
   const executablePath = execFileSync('which', [name]).toString().trim()
-  return chromium.launch({ executablePath, args: FLAGS })
+  return chromium.launch({ executablePath, args: FLAGS, timeout: PATIENCE })
 }
 
 /** A tab, and what went wrong in it: errors of the console, of scripts, breaches of the policy. */
@@ -31,7 +37,12 @@ export const openTab = async (
   options: Parameters<Browser['newContext']>[0] = {},
 ): Promise<{ page: Page; context: BrowserContext; problems: string[] }> => {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options })
+  context.setDefaultTimeout(PATIENCE)
   const page = await context.newPage()
+  if (SLOWDOWN > 1) {
+    const session = await context.newCDPSession(page)
+    await session.send('Emulation.setCPUThrottlingRate', { rate: SLOWDOWN })
+  }
   const problems: string[] = []
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type()))
@@ -50,6 +61,22 @@ export const signIn = async (page: Page, url: string, key: string): Promise<void
   await page.getByLabel('API key').fill(key)
   await page.getByRole('button', { name: 'Sign in' }).click()
   await page.getByRole('heading', { name: 'Runs' }).waitFor()
+}
+
+/**
+ * Opens a view of the page that is open, and waits until it is that view, whole: after a hash has
+ * changed the old view stands until the browser has told of it.
+ */
+export const openView = async (page: Page, view: string, heading: string): Promise<void> => {
+  await page.goto(`${page.url().split('#')[0]}#/${view}`)
+  await wholeView(page, heading)
+}
+export const wholeView = async (page: Page, heading: string): Promise<void> => {
+  await page.getByRole('heading', { level: 1, name: heading, exact: true }).waitFor()
+  await page.waitForFunction(() => {
+    const main = document.querySelector('main')!
+    return !main.textContent!.includes('Loading') && !main.querySelector('[aria-busy="true"]')
+  })
 }
 
 const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
@@ -99,7 +126,7 @@ export const coloursAt = async (
 /** Waits until the map of a run is drawn; where a coordinate of its CRS lies on the screen. */
 export const mapOf = async (page: Page) => {
   const map = page.locator('.map[data-ready="yes"]')
-  await map.waitFor({ timeout: 60_000 })
+  await map.waitFor()
   const { center, resolution, crs } = await map.evaluate((div) => ({
     ...(div as HTMLElement).dataset,
   }))
@@ -110,4 +137,14 @@ export const mapOf = async (page: Page) => {
     Math.round(box.y + box.height / 2 - (north - y) / Number(resolution)),
   ]
   return { crs, at, map }
+}
+
+/** Colours that the map of a run has now at coordinates of its CRS: ask until they are as they must be. */
+export const coloursOnMap = async (
+  browser: Browser,
+  page: Page,
+  points: readonly (readonly [number, number])[],
+): Promise<number[][]> => {
+  const { at } = await mapOf(page)
+  return coloursAt(browser, await page.screenshot(), points.map(at))
 }

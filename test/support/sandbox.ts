@@ -19,9 +19,9 @@ with rasterio.open('a_pred.tif', 'w', driver='GTiff', count=1, height=64, width=
 export const guard = (body: string): string =>
   `import os, sys, time\nif __name__ == "__main__":\n${body.replace(/^/gm, '    ')}\n`
 
-/** Limits that a hostile script breaks soon. */
+/** Limits that a hostile script breaks soon; the time is for a slow machine, and for none that waits. */
 export const small = {
-  wall_seconds: 10,
+  wall_seconds: 60,
   memory_mb: 300,
   log_mb: 2,
   output_mb: 50,

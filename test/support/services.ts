@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -12,13 +12,22 @@ import pg from 'pg'
 import { GenericContainer, getContainerRuntimeClient, Wait } from 'testcontainers'
 import { root } from './engine.ts'
 
-export const freePort = (): Promise<number> =>
-  new Promise((done) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => done(port))
+/**
+ * A port for a server that starts later. Below those that the system gives to connections and to
+ * port 0: in the time between, one of these would be taken.
+ */
+export const freePort = async (): Promise<number> => {
+  for (;;) {
+    const port = randomInt(16_000, 32_000)
+    const server = createServer()
+    const free = await new Promise<boolean>((done) => {
+      server.once('error', () => done(false)).listen(port, '0.0.0.0', () => done(true))
     })
-  })
+    if (!free) continue
+    await new Promise((done) => server.close(done))
+    return port
+  }
+}
 
 export interface TestPostgres {
   readonly url: string
@@ -45,7 +54,7 @@ const lastLine = (error: unknown): string => String(error).trim().split('\n').at
 
 export const until = async (what: string, ready: () => Promise<unknown>): Promise<void> => {
   let last: unknown
-  for (const end = Date.now() + 30_000; Date.now() < end;) {
+  for (const end = Date.now() + 300_000; Date.now() < end;) {
     try {
       await ready()
       return
@@ -54,7 +63,7 @@ export const until = async (what: string, ready: () => Promise<unknown>): Promis
       await new Promise((done) => setTimeout(done, 50))
     }
   }
-  throw new Error(`${what} does not answer in 30 s: ${lastLine(last)}`)
+  throw new Error(`${what} does not answer in 300 s: ${lastLine(last)}`)
 }
 
 /** Names the process that a container serves: without Ryuk nothing else ends it if that is killed. */
@@ -110,7 +119,7 @@ const containerPostgres = async (image: GenericContainer): Promise<TestPostgres>
     url,
     kind: 'testcontainers',
     restart: async () => {
-      await container.restart({ timeout: 10_000 })
+      await container.restart({ timeout: 60_000 })
       await postgresAnswers(url)
     },
     stop: async () => void (await container.stop()),
@@ -154,7 +163,7 @@ const embeddedPostgres = async (): Promise<TestPostgres> => {
 
 /** Runs one statement over a connection of its own. */
 const query = async (url: string, statement: string): Promise<void> => {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 })
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 60_000 })
   client.on('error', () => undefined)
   try {
     await client.connect()

@@ -195,7 +195,14 @@ test('an API that dies between insert and answer leaves the key free and no half
   await service.db.transaction().execute(async (trx) => {
     await sql`lock table inf_task in access exclusive mode`.execute(trx)
     const lost = carl.post('/v2/inference', request, key).catch(() => undefined)
-    await sleep(700)
+    // The first has the key, and waits for the table.
+    await expect
+      .poll(async () => {
+        const { rows } = await sql`select 1 from pg_locks
+          where relation = 'inf_task'::regclass and not granted`.execute(service.db)
+        return rows.length
+      })
+      .toBe(1)
     const early = await carl.post('/v2/inference', request, key)
     expect([early.status, early.headers.get('retry-after')]).toEqual([409, '1'])
     await doomed.end('SIGKILL')

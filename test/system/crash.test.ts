@@ -88,8 +88,7 @@ test('SIGKILL while a script runs, then the scene is gone: the script fails, wha
   const { tasks_count_total: total, tasks_count_stopped: stopped } = inference
   expect(stopped + 4).toBe(total)
   // The folder of the run that was killed is swept, and what was heard of its script is its log.
-  for (let tries = 0; tries < 100 && left().length; tries++) await sleep(100)
-  expect(left()).toEqual([])
+  await expect.poll(left).toEqual([])
   const { body } = await client.get(`/v2/tasks/${id}-task_0/logs/generic-python-processor`)
   expect(await (await fetch(body.step_log_url)).text()).toContain('tick')
   expect(await heard()).toEqual([])
@@ -98,7 +97,7 @@ test('SIGKILL while a script runs, then the scene is gone: the script fails, wha
 
 test('four sessions die under a step that may fail twice: it completes, no try is counted', async () => {
   const one = await runner()
-  const id = await submit(await share('storm.tif'), slow(4), 'storm_sleeper.py')
+  const id = await submit(await share('storm.tif'), slow(10), 'storm_sleeper.py')
   await killSessions(one, id, 'storm_sleeper.py', 4)
   const { inference } = await client.ended(id)
   expect([inference.status, inference.inference_output]).toEqual(['COMPLETED', null])
@@ -121,15 +120,14 @@ test('a step that always takes its session along ends with a code that says so',
 test('a store that cannot be written is waited for: no failure, and no path is told', async () => {
   const one = await runner()
   const scene = await share('away.tif')
-  const id = await submit(scene, slow(4), 'away_sleeper.py')
+  const id = await submit(scene, slow(10), 'away_sleeper.py')
   await client.until(id, () => sleepers('away_sleeper.py').length > 0)
   // What root can't write either: a file where the folder was.
   renameSync(join(objects(), id), join(objects(), `${id}.away`))
   writeFileSync(join(objects(), id), '')
-  let told = ''
-  for (let tries = 0; tries < 600 && !told; tries++, await sleep(100))
-    told = (await steps(id)).find((step) => step.message?.startsWith('waiting'))?.message ?? ''
-  expect(told).toMatch(/^waiting: store\.unavailable: the object store does not work \(\w+\)$/)
+  await expect
+    .poll(async () => (await steps(id)).map(({ message }) => message ?? '').join('\n'))
+    .toMatch(/^waiting: store\.unavailable: the object store does not work \(\w+\)$/m)
   rmSync(join(objects(), id))
   renameSync(join(objects(), `${id}.away`), join(objects(), id))
   const { inference } = await client.ended(id)

@@ -138,7 +138,7 @@ test('capabilities of both versions name the layers, their boxes and times', asy
 
 const run = (program: string, args: string[], env: Record<string, string> = {}) =>
   promisify(execFile)(join(bin, program), args, {
-    ...{ env: { ...process.env, ...env }, maxBuffer: 1e8, timeout: 120_000 },
+    ...{ env: { ...process.env, ...env }, maxBuffer: 1e8, timeout: 600_000 },
     cwd: join(root, 'test/python'),
   }).catch((error: Error & { stdout?: string; stderr?: string }) => {
     throw new Error(`${error.message}\n${error.stdout ?? ''}`)

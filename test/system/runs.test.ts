@@ -79,8 +79,7 @@ test('a run to its end: layers on the map, nothing lost in the counts', async ()
     Object.values(geoserver.state.workspaces.get('geofm')!).flatMap((held) =>
       held instanceof Map ? [...held.keys()].filter((name) => name.startsWith(id)) : [],
     )
-  for (let tries = 0; tries < 200 && left().length; tries++) await sleep(50)
-  expect(left()).toEqual([])
+  await expect.poll(left).toEqual([])
   expect([...geoserver.state.files.keys()].filter((name) => name.includes(id))).toEqual([])
   expect(await one.end('SIGTERM')).toBe(0)
 })
@@ -102,11 +101,7 @@ test('SIGKILL of the runner in each step: another goes on, finished steps are no
     ).body.id
     const work = async () =>
       (await client.tasks(id)).find((task) => !task.task_id.endsWith('planning'))
-    for (let tries = 0; tries < 2000; tries++) {
-      const steps = (await work())?.pipeline_steps
-      if (steps?.[n]?.status === 'RUNNING' || steps?.[n]?.status === 'FINISHED') break
-      await sleep(5)
-    }
+    while (!/RUNNING|FINISHED/.test((await work())?.pipeline_steps?.[n]?.status)) await sleep(5)
     await victim.end('SIGKILL')
     const before = (await work()).pipeline_steps.filter((step: any) => step.status === 'FINISHED')
     const heir = await runner()
@@ -139,7 +134,7 @@ test('a model registered by its metadata; its log is readable while it runs, and
   const id = await submit({ model_display_name: 'slow-water' })
   const log = `/v2/tasks/${id}-task_0/logs/onnx-inference`
   let live = ''
-  for (let tries = 0; tries < 1200 && !live.includes('window'); tries++) {
+  for (let tries = 0; tries < 12_000 && !live.includes('window'); tries++) {
     const { status, body } = await client.get(log)
     if (status === 200 && body.status === 'RUNNING') {
       expect(body.warning).toContain('incomplete')
@@ -192,22 +187,22 @@ test("a user's own weights: shared, registered by their hash, run after the shar
 
 test("a user's script is heard while it runs in its sandbox", async () => {
   const one = await runner()
-  const { body: processor } = await client.processor(slow(8))
+  const { body: processor } = await client.processor(slow(10))
   const id = await submit({ generic_processor_id: processor.id })
   const log = `/v2/tasks/${id}-task_0/logs/generic-python-processor`
   let live = ''
-  for (let tries = 0; tries < 600 && !live.includes('tick 3'); tries++) {
+  for (let tries = 0; tries < 6000 && !live.includes('tick 3'); tries++) {
     const { status, body } = await client.get(log)
     if (status === 200 && body.status !== 'RUNNING') expect(body.status).toBe('READY')
     if (status === 200) live = await (await fetch(body.step_log_url)).text()
     await sleep(100)
   }
   expect(live).toContain('tick 3')
-  expect(live).not.toContain('tick 15')
+  expect(live).not.toContain('tick 19')
   expect((await client.ended(id)).inference.status).toBe('COMPLETED')
   const whole = await (await fetch((await client.get(log)).body.step_log_url)).text()
   expect(whole).toMatch(
-    /^-+INVOKING TASK-+\nTask ID: .*\nCommand: [^]*tick 15\nthe script left no raster .*\nReturn code: 0\n$/,
+    /^-+INVOKING TASK-+\nTask ID: .*\nCommand: [^]*tick 19\nthe script left no raster .*\nReturn code: 0\n$/,
   )
   await one.end('SIGTERM')
 })
@@ -216,26 +211,28 @@ test('cancel ends the container; the inference is STOPPED and stays so', async (
   const one = await runner()
   const { body: processor } = await client.processor(slow(120), 'cancelled_sleeper.py')
   const id = await submit({ generic_processor_id: processor.id })
-  await client.until(id, () => sleepers('cancelled_sleeper.py').length > 0)
-  await sleep(3000)
+  const logged = async (): Promise<string> => {
+    const { body } = await client.get(`/v2/tasks/${id}-task_0/logs/generic-python-processor`)
+    return body.step_log_url ? (await fetch(body.step_log_url)).text() : ''
+  }
+  await expect.poll(logged, { timeout: 600_000 }).toContain('tick 1')
+  expect(sleepers('cancelled_sleeper.py')).not.toEqual([])
   const asked = performance.now()
   const { status, body } = await client.post(`/v2/inference/${id}/cancel`)
   expect([status, body.msg]).toEqual([
     202,
     'Cancel inference request accepted.Inference tasks will be terminated gracefully.',
   ])
-  while (sleepers('cancelled_sleeper.py').length && performance.now() - asked < 60_000)
-    await sleep(20)
+  await expect.poll(() => sleepers('cancelled_sleeper.py'), { interval: 20 }).toEqual([])
   console.log(
     `geodag: cancel: the container was gone after ${Math.round(performance.now() - asked)} ms`,
   )
-  expect(sleepers('cancelled_sleeper.py')).toEqual([])
+  await client.until(id, ({ status }) => status === 'STOPPED')
   await sleep(1500)
   const { body: inference } = await client.get(`/v2/inference/${id}`)
   expect(inference.status).toBe('STOPPED')
   expect(inference.tasks_count_stopped).toBe(3)
-  const { body: log } = await client.get(`/v2/tasks/${id}-task_0/logs/generic-python-processor`)
-  const heard = await (await fetch(log.step_log_url)).text()
+  const heard = await logged()
   expect(heard).toContain('tick 1')
   expect(heard).not.toContain('engine')
   const again = await client.post(`/v2/inference/${id}/cancel`)
@@ -281,11 +278,9 @@ test('without an engine a task waits and says so; with one it runs, no try count
   const id = await submit()
   const task = async () => (await client.tasks(id))[0]
   await client.until(id, () => /no Dagger engine answers in 2 s/.test(lost.output))
-  await sleep(500)
-  expect((await task()).pipeline_steps[0]).toMatchObject({
-    status: 'READY',
-    message: 'waiting: no Dagger engine answers in 2 s',
-  })
+  await expect
+    .poll(async () => (await task()).pipeline_steps[0])
+    .toMatchObject({ status: 'READY', message: 'waiting: no Dagger engine answers in 2 s' })
   expect((await client.get(`/v2/inference/${id}`)).body.inference_output).toBeNull()
   expect(await lost.end('SIGTERM')).toBe(0)
   const found = await runner()
@@ -328,7 +323,7 @@ test('a step that takes too long is stopped by name, its container with it', asy
   expect(inference.inference_output.errors).toMatchObject([
     { code: 'step.timeout', step: 'generic-python-processor' },
   ])
-  expect(sleepers('late_sleeper.py')).toEqual([])
+  await expect.poll(() => sleepers('late_sleeper.py')).toEqual([])
   await one.end('SIGTERM')
 })
 

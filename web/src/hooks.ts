@@ -35,23 +35,25 @@ export const useLoad = <T>(
   load: (signal: AbortSignal) => Promise<T>,
   keys: readonly unknown[],
 ): Loaded<T> => {
-  const [state, setState] = useState<Omit<Loaded<T>, 'again'>>({
-    value: undefined,
-    error: undefined,
-    busy: true,
-  })
+  const [state, setState] = useState<{ value?: T; error?: Error; asked?: string }>({})
   const [turn, setTurn] = useState(0)
+  const asked = JSON.stringify([keys, turn])
   useEffect(() => {
     const abort = new AbortController()
-    setState((old) => ({ ...old, busy: true }))
     load(abort.signal).then(
-      (value) => !abort.signal.aborted && setState({ value, error: undefined, busy: false }),
+      (value) => abort.signal.aborted || setState({ value, asked }),
       (error: Error) =>
-        !abort.signal.aborted && setState((old) => ({ ...old, error, busy: false })),
+        abort.signal.aborted || setState(({ value }) => ({ value: value!, error, asked })),
     )
     return () => abort.abort()
-  }, [...keys, turn])
-  return { ...state, again: useCallback(() => setTurn((n) => n + 1), []) }
+  }, [asked])
+  return {
+    value: state.value,
+    error: state.error,
+    // From the drawing that asks on, not from the effect after it.
+    busy: state.asked !== asked,
+    again: useCallback(() => setTurn((n) => n + 1), []),
+  }
 }
 
 /** The value after it has stayed the same for `ms`. */

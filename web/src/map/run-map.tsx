@@ -62,13 +62,21 @@ const useMap = (
     const { map } = scene
     const target = place.current!
     map.setTarget(target)
-    const tell = (pixel: number[] | undefined) => setReading(pixel && scene.read(pixel))
+    let asked: number[] | undefined
+    const tell = (pixel: number[] | undefined) => {
+      asked = pixel
+      setReading(pixel && scene.read(pixel))
+    }
     const centre = () => map.getSize()?.map((length) => length / 2)
     map.on('pointermove', ({ pixel }) => tell(pixel))
     // By the keyboard the map is moved below its centre.
     map.on('moveend', () => document.activeElement === target && tell(centre()))
     map.on('loadstart', () => delete target.dataset.ready)
-    map.on('rendercomplete', () => Object.assign(target.dataset, scene.state, { ready: 'yes' }))
+    map.on('rendercomplete', () => {
+      Object.assign(target.dataset, scene.state, { ready: 'yes' })
+      // The values under a pointer that rests: their tiles, or another day's, have come since.
+      if (asked) tell(asked)
+    })
     const repaint = () => scene.repaint()
     addEventListener('themechange', repaint)
     return () => {

@@ -59,8 +59,9 @@ const wantingOf = (form: Form): string | undefined => {
 /** Asks the planner again when the form has settled. */
 const usePlan = (form: Form, wanting: string | undefined) => {
   const { description: _, ...asked } = bodyOf(form, form.used.id)
-  const text = useSettled(wanting ? '' : JSON.stringify(asked), 400)
-  return useLoad(
+  const latest = wanting ? '' : JSON.stringify(asked)
+  const text = useSettled(latest, 400)
+  const plan = useLoad(
     async (signal) =>
       text
         ? (await call<{ plan: Plan }>('POST', 'v2/inference/dry-run', JSON.parse(text), signal))
@@ -68,6 +69,8 @@ const usePlan = (form: Form, wanting: string | undefined) => {
         : undefined,
     [text],
   )
+  // What stands there is of an older form until the answer to this one has come.
+  return { ...plan, busy: plan.busy || text !== latest }
 }
 
 const Filled = ({
