@@ -3,7 +3,6 @@ import { Scalar } from '@scalar/hono-api-reference'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import { sql } from 'kysely'
 import type { Registry } from 'prom-client'
 import { gate } from './auth/gate.ts'
@@ -21,7 +20,8 @@ import { apiMetrics } from './http/metrics.ts'
 import { modelRoutes } from './models/routes.ts'
 import { eventsOf, OpenStreams } from './notifications/events.ts'
 import { notificationRoutes } from './notifications/routes.ts'
-import { webSocketRoute } from './notifications/websocket.ts'
+import { boundMessages, webSocketRoute } from './notifications/websocket.ts'
+import { refuseLarge } from './http/body.ts'
 import { corsFor } from './http/cors.ts'
 import { openapi } from './http/openapi.ts'
 import { watched } from './http/watched.ts'
@@ -86,13 +86,12 @@ export const createApp = (deps: AppDeps) => {
   const getPath = (request: Request) =>
     new URL(request.url).pathname.replace(/\/{2,}/g, '/').replace(/(.)\/$/, '$1')
   const root = new Hono<Vars>({ getPath })
-  const { injectWebSocket, upgradeWebSocket } = createNodeWebSocket({ app: root })
+  const { injectWebSocket, upgradeWebSocket, wss } = createNodeWebSocket({ app: root })
+  boundMessages(wss)
   root.use(watched)
   root.use(metrics.middleware)
   root.use(corsFor(config.CORS_ORIGINS))
-  const tooLarge = (c: any) => c.json({ detail: 'The body is larger than 12 MiB.' }, 413)
-  const limited = bodyLimit({ maxSize: 12 * 1024 * 1024, onError: tooLarge })
-  root.use((c, next) => (/\/v2\/files\//.test(c.req.path) ? next() : limited(c, next)))
+  root.use(refuseLarge)
 
   const inferences = inferenceRepository(db, config)
   const events = eventsOf({ db, inferences, listener })
@@ -106,7 +105,7 @@ export const createApp = (deps: AppDeps) => {
   tuneRoutes(router, all)
   dataRoutes(router, { store, config })
   notificationRoutes(router, all)
-  groupRoutes(router, db)
+  groupRoutes(router, db, config)
   webSocketRoute(api, upgradeWebSocket, authenticate, all)
   if (store instanceof FolderStore) fileRoutes(api, store, config)
 

@@ -65,6 +65,8 @@ const environment = z.object({
   /** Of one user: inferences and tasks that have not ended, outputs and scripts, uploads */
   QUOTA_INFERENCES: count(1000),
   QUOTA_TASKS: count(20_000),
+  /** Of one user: models, processors, tunes and groups, of each */
+  QUOTA_RECORDS: count(1000),
   QUOTA_STORED_GIB: z.coerce.number().positive().default(200),
   QUOTA_UPLOADS: count(1000),
   QUOTA_UPLOAD_GIB: z.coerce.number().positive().default(50),

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs'
+import type { Server } from 'node:http'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { serve, type ServerType } from '@hono/node-server'
@@ -9,6 +10,7 @@ import { type Db, migrate, openDatabase, persist } from './database/database.ts'
 import { embedded } from './database/embedded.ts'
 import { startHousekeeping } from './housekeeping.ts'
 import { Listener } from './database/listener.ts'
+import { boundBodies } from './http/timeouts.ts'
 import { seedShipped } from './models/shipped.ts'
 import { ModelJobs } from './runs/model-jobs.ts'
 import { Runner } from './runs/runner.ts'
@@ -36,6 +38,7 @@ const listen = (app: ReturnType<typeof createApp>, config: Config): Promise<Serv
       done(server),
     )
     server.on('error', failed)
+    boundBodies(server as Server)
     app.injectWebSocket(server)
   })
 

@@ -1,8 +1,13 @@
+import { sql } from 'kysely'
 import { z } from 'zod'
+import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
 import { told } from '../http/answers.ts'
 import { inTransaction } from '../http/idempotency.ts'
 import { fail, KEY_USED, type Router, uuid, uuidParams } from '../http/routing.ts'
+import { inOrder } from '../http/pages.ts'
+import { checkRecords } from '../quota/records.ts'
+import { overQuota } from '../quota/runs.ts'
 import { wireTime } from '../http/time.ts'
 import { aGroup, aShare, group, groups, share, sharedNow, shares } from './answers.ts'
 
@@ -36,32 +41,32 @@ const artifactId = (type: string, id: string) => (type === 'tune' ? id : lower(i
 const refusals = { 403: `${NOT_MEMBER}, or ${NOT_OWNER}`, 404: NOT_FOUND }
 
 /** `/v2/groups`: who shares what with whom. E-mails in lower case. @see docs/wire.md#groups */
-export const groupRoutes = (router: Router, db: Db): void => {
-  const answer = async (id: string, trx: Db = db) => {
-    const group = await trx
-      .selectFrom('groups')
-      .selectAll()
-      .where('id', '=', id)
-      .executeTakeFirstOrThrow()
+export const groupRoutes = (router: Router, db: Db, config: Config): void => {
+  const answers = async (ids: string[], trx: Db = db) => {
+    const found = await trx.selectFrom('groups').selectAll().where('id', 'in', ids).execute()
     const members = await trx
       .selectFrom('group_members')
       .selectAll()
-      .where('group_id', '=', id)
+      .where('group_id', 'in', ids)
       .orderBy('added_at')
       .execute()
-    return {
-      id,
+    return inOrder(ids, found, ({ id }) => id).map((group) => ({
+      id: group.id,
       name: group.name,
       description: group.description,
       created_by: group.created_by,
       created_at: wireTime(group.created_at),
-      members: members.map((m) => ({
-        user_email: m.user_email,
-        role: m.role,
-        added_at: wireTime(m.added_at),
-      })),
-    }
+      members: members
+        .filter(({ group_id }) => group_id === group.id)
+        .map((m) => ({
+          user_email: m.user_email,
+          role: m.role,
+          added_at: wireTime(m.added_at),
+        })),
+    }))
   }
+  /** One that is there. */
+  const answer = async (id: string, trx: Db = db) => (await answers([id], trx))[0]!
   const roleOf = async (id: string, user: string, trx: Db = db): Promise<string | undefined> => {
     const row = await trx
       .selectFrom('group_members')
@@ -103,16 +108,32 @@ export const groupRoutes = (router: Router, db: Db): void => {
     if ((await roleOf(id, leaving, trx)) === 'owner' && others.length === 0) fail(400, LAST_OWNER)
   }
 
+  /** @throws HttpError 429 `quota.records`; under the group's lock */
+  const checkMembers = async (trx: Db, id: string): Promise<void> => {
+    const { count } = await trx
+      .selectFrom('group_members')
+      .select(sql<string>`count(*)`.as('count'))
+      .where('group_id', '=', id)
+      .executeTakeFirstOrThrow()
+    const most = config.QUOTA_RECORDS
+    if (Number(count) >= most)
+      throw overQuota('quota.records', `A group may have ${most} members (QUOTA_RECORDS).`)
+  }
+
   router.add(
     {
       ...{ method: 'post', path, tag, summary: 'Make a group; you own it' },
-      body: z.looseObject({ name: z.string().min(1).max(255), description: z.string().nullish() }),
+      body: z.looseObject({
+        name: z.string().min(1).max(255),
+        description: z.string().max(10_000).nullish(),
+      }),
       once: true,
       example: { name: 'flood-team', description: 'Floods of the Ebro' },
       responses: { 201: told('The group', group, aGroup), 400: 'The name is taken', ...KEY_USED },
     },
     async ({ reply, db, user, body }) =>
       inTransaction(db, async (trx) => {
+        await checkRecords(trx, config, user, 'groups')
         const row = await trx
           .insertInto('groups')
           .values({ name: body.name, description: body.description ?? null, created_by: user })
@@ -142,7 +163,11 @@ export const groupRoutes = (router: Router, db: Db): void => {
         .where('user_email', '=', lower(user))
         .orderBy('added_at')
         .execute()
-      return reply.json(200, await Promise.all(rows.map((row) => answer(row.group_id))))
+      return reply.array(
+        200,
+        rows.map((row) => row.group_id),
+        answers,
+      )
     },
   )
   router.add(
@@ -192,6 +217,7 @@ export const groupRoutes = (router: Router, db: Db): void => {
       // One transaction: the lock of `mustBe` holds, so that the group is not deleted in between.
       inTransaction(db, async (trx) => {
         await mustBe(params.id, user, 'owner', trx)
+        await checkMembers(trx, params.id)
         const { numInsertedOrUpdatedRows } = await trx
           .insertInto('group_members')
           .values({ group_id: params.id, user_email: lower(body.user_email), role: body.role })

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Ctx } from './context.ts'
 import { nextCursor } from './cursors.ts'
-import { listBody } from './pages.ts'
+import { arrayBody, listBody } from './pages.ts'
 
 /** Schemas of answers by the names that they have in the OpenAPI document. */
 export const answerSchemas = z.registry<{ id: string }>()
@@ -68,6 +68,17 @@ export class Reply<R> {
   ): Promise<Answer> {
     const body = await listBody(list.head, key, list.ids, list.read, list.rows)
     const type = { 'Content-Type': 'application/json' }
+    return this.c.body(body, status as never, type) as Response as Answer
+  }
+
+  /** A body that is a list itself, read from the database some rows at a time. */
+  async array<S extends Bodied<R>, Id>(
+    status: S,
+    ids: readonly Id[],
+    read: (ids: Id[]) => Promise<BodyOf<R, S> & readonly unknown[]>,
+  ): Promise<Answer> {
+    const type = { 'Content-Type': 'application/json' }
+    const body = await arrayBody(ids, read)
     return this.c.body(body, status as never, type) as Response as Answer
   }
 

@@ -3,6 +3,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { z } from 'zod'
 import type { Db } from '../database/database.ts'
 import { type Answer, Reply, type Responses } from './answers.ts'
+import { isChunked, readChunks } from './body.ts'
 import type { Ctx, Identity, Vars } from './context.ts'
 import { HttpError, INT_PARSING, problemsOf } from './errors.ts'
 import { fingerprint, idempotent } from './idempotency.ts'
@@ -79,7 +80,7 @@ const readJson = async (c: Ctx, limits: BodyLimits | undefined): Promise<unknown
 /** Whether a body is, or may be, to be worked on alone; it is not read yet. */
 const isLarge = (c: Ctx, spec: AnyRoute): boolean => {
   if (!spec.body && !spec.multipart) return false
-  if (c.req.header('transfer-encoding') !== undefined) return true
+  if (isChunked(c)) return true
   return Number(c.req.header('content-length') ?? 0) > LARGE
 }
 
@@ -145,6 +146,7 @@ export class Router {
       const answer = () => this.answer(c, spec as unknown as AnyRoute, identity, handle as never)
       if (!isLarge(c, spec as unknown as AnyRoute)) return answer()
       return this.bodies.take(identity.email, async () => {
+        await readChunks(c)
         await (spec.multipart ? c.req.arrayBuffer() : c.req.text())
         return largeTurns.take(answer)
       })
@@ -204,10 +206,3 @@ const wholeNumber = (fallback: number, most = Infinity) =>
 /** Whatever is asked for: `page_count` says how many came. */
 const LONGEST_PAGE = 10_000
 export const paging = { limit: wholeNumber(25, LONGEST_PAGE), skip: wholeNumber(0) }
-
-/** `{"total_records", "page_count", "results"}`. @see docs/wire.md#conventions */
-export const envelope = <T>(total: number, results: T[]) => ({
-  total_records: total,
-  page_count: results.length,
-  results,
-})

@@ -2,6 +2,9 @@ import { sql } from 'kysely'
 import type { Config } from '../config.ts'
 import { type Db, json } from '../database/database.ts'
 import { inTransaction } from '../http/idempotency.ts'
+import { inOrder } from '../http/pages.ts'
+import { checkRecords } from '../quota/records.ts'
+import { checkStored } from '../quota/runs.ts'
 import { visible } from '../database/visibility.ts'
 import { internalName, type modelInput, type ModelRow } from './schema.ts'
 import type { z } from 'zod'
@@ -21,6 +24,8 @@ export const modelRepository = (db: Db, config: Config) => {
         await sql`select pg_advisory_xact_lock(hashtext(${`${user}/${input.display_name}`}))`.execute(
           trx,
         )
+        await checkRecords(trx, config, user, 'models')
+        await checkStored(trx, config, user)
         const newest = await trx
           .selectFrom('inf_model')
           .select(['version'])
@@ -59,6 +64,7 @@ export const modelRepository = (db: Db, config: Config) => {
           .executeTakeFirstOrThrow()
       }),
 
+    /** Ids of a page, newest first, and how many there are in all. */
     list: async (user: string, name: string | undefined, limit: number, skip: number) => {
       const where = live()
         .where(readable(user))
@@ -66,6 +72,8 @@ export const modelRepository = (db: Db, config: Config) => {
           q.where(sql<boolean>`position(lower(${name}) in lower(internal_name)) > 0`),
         )
       const rows = await where
+        .clearSelect()
+        .select('id')
         .orderBy('created_at', 'desc')
         .orderBy('id')
         .limit(limit)
@@ -75,8 +83,12 @@ export const modelRepository = (db: Db, config: Config) => {
         .clearSelect()
         .select(sql<string>`count(*)`.as('total'))
         .executeTakeFirstOrThrow()
-      return { rows, total: Number(total) }
+      return { ids: rows.map(({ id }) => id), total: Number(total) }
     },
+
+    /** Rows of a list's ids; a model's metadata may be large, so a list reads few at a time. */
+    listed: async (ids: string[]): Promise<ModelRow[]> =>
+      inOrder(ids, await live().where('id', 'in', ids).execute(), ({ id }) => id),
 
     get: (user: string, id: string) =>
       live().where('id', '=', id).where(readable(user)).executeTakeFirst(),

@@ -4,7 +4,7 @@ import type { Db } from '../database/database.ts'
 import { told } from '../http/answers.ts'
 import { inTransaction } from '../http/idempotency.ts'
 import { MIDDLE } from '../http/limits.ts'
-import { envelope, fail, KEY_USED, paging, type Router, uuidParams } from '../http/routing.ts'
+import { fail, KEY_USED, paging, type Router, uuidParams } from '../http/routing.ts'
 import type { Store } from '../storage/store.ts'
 import { aModel, anItem, deployed, mlmItem, modelSchema, modelsSchema } from './answers.ts'
 import { modelRepository } from './repository.ts'
@@ -55,8 +55,11 @@ export const modelRoutes = (router: Router, db: Db, config: Config, store: Store
       },
     },
     async ({ reply, user, query }) => {
-      const { rows, total } = await models.list(user, query.internal_name, query.limit, query.skip)
-      return reply.json(200, envelope(total, rows.map(modelAnswer)))
+      const { internal_name, limit, skip } = query
+      const { ids, total } = await models.list(user, internal_name, limit, skip)
+      const head = (page_count: number) => ({ total_records: total, page_count })
+      const read = async (some: string[]) => (await models.listed(some)).map(modelAnswer)
+      return reply.list(200, 'results', { head, ids, read, rows: 3 })
     },
   )
   router.add(

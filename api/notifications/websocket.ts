@@ -8,6 +8,42 @@ import { type Events, type OpenStreams, TOO_MANY_STREAMS } from './events.ts'
 
 const NOT_FOUND = 'Inference with EventId (%) Not Found.'
 
+/** A client has nothing to say but that it is still there. */
+const LONGEST_MESSAGE = 4096
+/** Messages and pings of one client in ten seconds. */
+const MOST_MESSAGES = 100
+const WINDOW_MS = 10_000
+const TOO_MUCH = 1008
+
+/** Of `ws`, which brings no types, what is needed here. */
+interface Socket {
+  on(event: 'message' | 'ping', heard: () => void): Socket
+  removeAllListeners(event: string): void
+  close(code: number): void
+  terminate(): void
+}
+interface Sockets {
+  readonly options: { maxPayload?: number }
+  on(event: 'connection', opened: (socket: Socket) => void): void
+}
+
+/** Ends connections of clients that send long messages, or many. */
+export const boundMessages = (server: Sockets): void => {
+  server.options.maxPayload = LONGEST_MESSAGE
+  server.on('connection', (socket) => {
+    let [count, since] = [0, Date.now()]
+    const heard = () => {
+      if (Date.now() - since > WINDOW_MS) [count, since] = [0, Date.now()]
+      if (++count <= MOST_MESSAGES) return
+      socket.removeAllListeners('message')
+      socket.close(TOO_MUCH)
+      // Without an answer to its close frame: what it has sent already is not read.
+      socket.terminate()
+    }
+    socket.on('message', heard).on('ping', heard)
+  })
+}
+
 /** `/ws/inference/:id`: the SSE stream's messages over a WebSocket, with the same authentication. */
 export const webSocketRoute = (
   api: Hono<Vars>,

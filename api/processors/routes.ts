@@ -7,7 +7,9 @@ import { HttpError, problemsOf } from '../http/errors.ts'
 import { told } from '../http/answers.ts'
 import { parseJson } from '../http/json.ts'
 import type { Ctx } from '../http/context.ts'
-import { envelope, fail, KEY_USED, paging, type Router, uuidParams } from '../http/routing.ts'
+import { fail, KEY_USED, paging, type Router, uuidParams } from '../http/routing.ts'
+import { inOrder } from '../http/pages.ts'
+import { checkRecords } from '../quota/records.ts'
 import { checkStored } from '../quota/runs.ts'
 import { PROCESSORS } from '../storage/keys.ts'
 import { LIFETIME, type Store } from '../storage/store.ts'
@@ -105,6 +107,7 @@ export const processorRoutes = (
       const name = scriptName(file.name)
       const bytes = Buffer.from(await file.arrayBuffer())
       const script = checkScript(bytes)
+      await checkRecords(db, config, user, 'processors')
       await checkStored(db, config, user)
       const id = crypto.randomUUID()
       const file_path = `${id}/${name}`
@@ -148,7 +151,9 @@ export const processorRoutes = (
       },
     },
     async ({ reply, user, query }) => {
-      const rows = await live(user)
+      const found = await live(user)
+        .clearSelect()
+        .select('id')
         .orderBy('created_at', 'desc')
         .orderBy('id')
         .limit(query.limit)
@@ -158,13 +163,13 @@ export const processorRoutes = (
         .clearSelect()
         .select(sql<string>`count(*)`.as('total'))
         .executeTakeFirstOrThrow()
-      return reply.json(
-        200,
-        envelope(
-          Number(total),
-          rows.map((row) => answer(row, null)),
-        ),
-      )
+      const ids = found.map(({ id }) => id)
+      const head = (page_count: number) => ({ total_records: Number(total), page_count })
+      const read = async (some: string[]) => {
+        const rows = await live(user).where('id', 'in', some).execute()
+        return inOrder(some, rows, ({ id }) => id).map((row) => answer(row, null))
+      }
+      return reply.list(200, 'results', { head, ids, read })
     },
   )
   router.add(

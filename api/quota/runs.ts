@@ -10,15 +10,24 @@ const RETRY_SECONDS = 60
 export const overQuota = (type: string, msg: string): HttpError =>
   new HttpError(429, [{ type, msg }], { 'Retry-After': String(RETRY_SECONDS) })
 
-/** What is kept for a user in the store, but for temporary uploads. */
+/**
+ * What is kept for a user: in the store, but for temporary uploads, and in the database, where a
+ * request or a model may be large.
+ */
 const storedBytes = async (db: Db, user: string): Promise<number> => {
   const { rows } = await sql<{ bytes: string }>`
     select coalesce(sum(stored_bytes), 0) as bytes from (
-      select stored_bytes from inf_inference where created_by = ${user} and not deleted
+      select stored_bytes + pg_column_size(inference_config) as stored_bytes
+        from inf_inference where created_by = ${user} and not deleted
+      union all
+      select pg_column_size(coalesce(description, '')) + pg_column_size(coalesce(model_input_data_spec, 'null'))
+        + pg_column_size(coalesce(geoserver_push, 'null')) + pg_column_size(coalesce(inference, 'null'))
+        + pg_column_size(coalesce(postprocessing_options, 'null'))
+        from inf_model where created_by = ${user} and not deleted
       union all
       select stored_bytes from inf_generic_processor where created_by = ${user} and not deleted
       union all
-      select stored_bytes from tune where created_by = ${user}
+      select stored_bytes + pg_column_size(train_options) from tune where created_by = ${user}
     ) kept`.execute(db)
   return Number(rows[0]!.bytes)
 }

@@ -15,7 +15,8 @@ import {
   withoutNulls,
 } from '../inference/schema.ts'
 import { told } from '../http/answers.ts'
-import { envelope, fail, KEY_USED, paging, type Router } from '../http/routing.ts'
+import { fail, KEY_USED, paging, type Router } from '../http/routing.ts'
+import { inOrder } from '../http/pages.ts'
 import { exportLogKey } from '../models/jobs.ts'
 import { LIFETIME, type Store } from '../storage/store.ts'
 import { aTune, tuneAnswer, tuneSchema, tunesSchema } from './answers.ts'
@@ -83,12 +84,24 @@ export const tuneRoutes = (
       },
     },
     async ({ reply, user, query }) => {
-      const rows = await live(user).orderBy('id').limit(query.limit).offset(query.skip).execute()
+      const found = await live(user)
+        .clearSelect()
+        .select('id')
+        .orderBy('id')
+        .limit(query.limit)
+        .offset(query.skip)
+        .execute()
       const { total } = await live(user)
         .clearSelect()
         .select(sql<string>`count(*)`.as('total'))
         .executeTakeFirstOrThrow()
-      return reply.json(200, envelope(Number(total), rows.map(tuneAnswer)))
+      const ids = found.map(({ id }) => id)
+      const head = (page_count: number) => ({ total_records: Number(total), page_count })
+      const read = async (some: string[]) => {
+        const rows = await live(user).where('id', 'in', some).execute()
+        return inOrder(some, rows, ({ id }) => id).map(tuneAnswer)
+      }
+      return reply.list(200, 'results', { head, ids, read, rows: 3 })
     },
   )
   router.add(

@@ -11,6 +11,7 @@ import { findTune } from '../inference/create.ts'
 import { withoutNulls } from '../inference/schema.ts'
 import { fileUrl, isNamed, queueJob } from '../models/jobs.ts'
 import { modelFileFolder, modelFileKey } from '../models/weights.ts'
+import { checkRecords } from '../quota/records.ts'
 import { checkStored } from '../quota/runs.ts'
 import { LIFETIME, type Store } from '../storage/store.ts'
 import { aTune, downloadSchema, tuneAnswer, tuneSchema, uploadSchema } from './answers.ts'
@@ -91,6 +92,7 @@ export const uploadedTuneRoutes = (
         config_url: fileUrl(tune_config_url, 'tune_config_url'),
         checkpoint_url: fileUrl(tune_checkpoint_url, 'tune_checkpoint_url'),
       }
+      await checkRecords(db, config, user, 'tunes')
       await checkStored(db, config, user)
       const id = newId()
       await inTransaction(db, async (trx) => {
