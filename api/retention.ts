@@ -97,11 +97,27 @@ export const removeOld = async (db: Db, store: Store, days: number): Promise<Rem
     sql`delete from inf_model m where deleted and updated_at < ${before}
       and not exists (select from inf_inference i where i.model_id = m.id)`.execute(db),
   )
+  const step_runs = await inRounds(() =>
+    rowsOf(
+      sql`delete from step_run where (key, created_by, engine) in (
+        select key, created_by, engine from step_run where finished_at < ${before}
+        order by finished_at limit ${MOST})`.execute(db),
+    ),
+  )
   const api_keys = await rowsOf(
     sql`delete from apikey where deleted and greatest(created_at, last_used_at) < ${before}`.execute(
       db,
     ),
   )
-  const all = { notifications, logs, idempotency_keys, inferences, processors, models, api_keys }
+  const all = {
+    notifications,
+    logs,
+    idempotency_keys,
+    inferences,
+    processors,
+    models,
+    step_runs,
+    api_keys,
+  }
   return Object.fromEntries(Object.entries(all).filter(([, count]) => count > 0))
 }

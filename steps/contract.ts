@@ -30,6 +30,11 @@ export interface StepContract<P extends z.ZodType = z.ZodType> {
   readonly sources?: readonly Source['kind'][]
   /** The model's `inference` block, for a step that runs the model; checked when the model is read */
   readonly inference?: z.ZodType
+  /**
+   * Whether it asks at each run for what may have changed outside, as a URL's bytes: then no earlier
+   * run's result is taken for it. Without: never
+   */
+  readonly online?: (parameters: unknown) => boolean
   /** What of catalogues its parameters make it read: whoever runs it gets access for these */
   readonly reads?: (parameters: unknown) => readonly CatalogueRead[]
   /** `s3://` URLs that its parameters make it read: whoever runs it signs them */

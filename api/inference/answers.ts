@@ -123,9 +123,32 @@ const missing = z.object({
   error_code: z.int(),
   message: z.string(),
 })
+const earlierRuns = z
+  .object({
+    tasks: count.meta({ description: 'Tasks that were looked up: the first 200' }),
+    steps: z.array(
+      z.object({
+        process_id: z.string(),
+        always_runs: z
+          .boolean()
+          .meta({ description: 'It reads or changes things outside: no cache answers it' }),
+        tasks: count,
+        seen_before: count.meta({
+          description:
+            'Tasks in which it would be called with the same as in an earlier run of yours',
+        }),
+        last_run_at: z.string().nullable(),
+      }),
+    ),
+  })
+  .meta({
+    description:
+      'Steps that ran before on an engine that answers now. No promise that its cache still has them',
+  })
 const planSchema = z.object({
   tasks: z.array(z.union([placeTask, sceneTask])).optional(),
   totals: totals.optional(),
+  earlier_runs: earlierRuns.optional(),
   missing: z.array(missing).optional(),
   warnings: z.array(z.string()).optional(),
   measured: z.array(z.string()).optional(),

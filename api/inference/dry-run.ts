@@ -2,6 +2,7 @@ import { PlanError } from '../../pipelines/errors.ts'
 import { missingText } from '../../pipelines/planner.ts'
 import type { Db, WireStep } from '../database/database.ts'
 import { type PlanDeps, planOf, type StoredPlan } from '../planning/plan-of.ts'
+import { seenBefore } from '../seen/seen.ts'
 import type { Prepared } from './create.ts'
 import { expectedSeconds } from './expected.ts'
 import type { Asked } from './schema.ts'
@@ -47,18 +48,27 @@ const checkPlaces = (domain: Readonly<Record<string, readonly unknown[] | null |
  *
  * A request that cannot be planned is an answer too: `error` with its code and the cure.
  */
-export const dryRunPlan = async (db: Db, deps: PlanDeps, { model, config }: Prepared) => {
+export const dryRunPlan = async (
+  db: Db,
+  deps: PlanDeps,
+  user: string,
+  { model, config }: Prepared,
+) => {
   try {
     checkPlaces(config.spatial_domain as Record<string, readonly unknown[] | null | undefined>)
     const stored = await planOf(deps, config, crypto.randomUUID())
     const seconds = await expectedSeconds(db, model.id)
     const { totals, ...plan } = ofPlaces(stored) ?? ofScenes(stored)
+    const { store, config: settings } = deps
+    const listed = config.pipeline_steps as WireStep[]
+    const looked = { db, store, seconds: settings.LEASE_SECONDS }
     return {
       ...plan,
       totals: {
         ...totals,
         expected_seconds: seconds === null ? null : seconds * stored.plan.tasks.length,
       },
+      earlier_runs: await seenBefore(looked, user, stored, listed),
       error: null,
     }
   } catch (error) {

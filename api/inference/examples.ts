@@ -93,6 +93,15 @@ export const aDryRun: z.input<typeof dryRunSchema> = {
   plan: {
     tasks: [{ source: 'scene.tif', date: '2024-08-12' }],
     totals: { tasks: 1, expected_seconds: 12.5 },
+    earlier_runs: {
+      tasks: 1,
+      steps: [
+        {
+          ...{ process_id: 'url-connector', always_runs: false, tasks: 1 },
+          ...{ seen_before: 1, last_run_at: '2026-01-01T12:00:02.000000Z' },
+        },
+      ],
+    },
     missing: [],
     warnings: [],
     error: null,

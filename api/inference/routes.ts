@@ -144,7 +144,7 @@ export const inferenceRoutes = (
     },
     async ({ reply, db, user, body }) => {
       const prepared = await prepare({ db, config }, user, body)
-      const plan = await dryRunPlan(db, { config, store, catalogue }, prepared)
+      const plan = await dryRunPlan(db, { config, store, catalogue }, user, prepared)
       return reply.json(201, { ...dryRunAnswer(user, prepared), plan })
     },
   )

@@ -1,9 +1,9 @@
 import { type PlannerCatalogue, missingText, NO_DATA } from '../../pipelines/planner.ts'
 import type { PlannedTask } from '../../pipelines/plan.ts'
-import { stepNamed } from '../../steps/contracts.ts'
 import type { Config } from '../config.ts'
 import { type Db, json, notify, type WireStep } from '../database/database.ts'
 import { addError } from '../inference/events.ts'
+import { listedName } from '../planning/listed.ts'
 import { planOf, type StoredPlan } from '../planning/plan-of.ts'
 import type { Store } from '../storage/store.ts'
 import { zipLister } from './list-zip.ts'
@@ -20,8 +20,7 @@ const priorityOf = (tasks: number): number => (tasks <= 5 ? 4 : tasks <= 15 ? 5 
 const wireSteps = (task: PlannedTask, listed: readonly WireStep[]): WireStep[] =>
   task.steps.map(({ process_id, step_number }) => ({
     status: step_number === 0 ? 'READY' : 'WAITING',
-    process_id:
-      listed.find((step) => stepNamed(step.process_id) === process_id)?.process_id ?? process_id,
+    process_id: listedName(process_id, listed),
     step_number,
   }))
 

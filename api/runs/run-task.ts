@@ -22,6 +22,9 @@ import { makeScratch } from './scratch.ts'
 import { aborted, inSession, SessionLost } from './session.ts'
 import { handedOver, serverAccess } from './server-access.ts'
 import { settle, StepEnded } from './settle.ts'
+import { stepKeys } from '../seen/keys.ts'
+import { rememberRun } from '../seen/runs.ts'
+import { alwaysRuns } from '../seen/seen.ts'
 import { log } from '../watch/log.ts'
 import { inSpan, spanFailed } from '../watch/tracing.ts'
 import type { RunMetrics } from '../watch/run-metrics.ts'
@@ -98,6 +101,7 @@ class Try {
   private timer: NodeJS.Timeout | undefined
   /** [west, south, east, north] of the scene, EPSG:4326; from the step that fetched it. */
   private bbox: unknown
+  private keys: Buffer[] | undefined
   /** The step that cannot go on when the task fails. */
   current: number
 
@@ -180,6 +184,20 @@ class Try {
         : {}),
     })
     await this.log.forget(process_id)
+    await this.remember(step)
+  }
+
+  /** For dry runs to come; lost, it is no failure. */
+  private async remember(step: PlannedStep): Promise<void> {
+    if (alwaysRuns(step)) return
+    const { db, store, config } = this.deps
+    try {
+      this.keys ??= await stepKeys(store, this.planned)
+      const key = this.keys[step.step_number]!
+      await rememberRun(db, { key, inference: this.row.inference_id, engine: config.engineId })
+    } catch (err) {
+      log.debug({ ...idsOf(this.row), err }, 'that the step ran is not kept')
+    }
   }
 
   /** The step as a span; requests to the engine carry it, so that the engine's own spans are below. */

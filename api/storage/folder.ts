@@ -96,10 +96,19 @@ export class FolderStore implements Store {
     return equal && Number(expires) * 1000 > Date.now()
   }
 
+  private keyOf(url: string): string {
+    return decodeURIComponent(new URL(url).pathname.replace(/^.*?\/v2\/files\//, ''))
+  }
+  async written(url: string): Promise<string | undefined> {
+    const key = this.keyOf(url)
+    if ((await this.size(key)) === undefined) return undefined
+    const { size, mtimeMs } = await told(key, () => stat(this.path(key)))
+    return `${size} ${mtimeMs}`
+  }
   /** From the folder itself: the API need not be up, nor reachable under its public name. */
   async download(url: string, path: string): Promise<void> {
-    const { pathname, searchParams } = new URL(url)
-    const key = decodeURIComponent(pathname.replace(/^.*?\/v2\/files\//, ''))
+    const { searchParams } = new URL(url)
+    const key = this.keyOf(url)
     const [expires, signature] = ['expires', 'signature'].map(
       (name) => searchParams.get(name) ?? '',
     )

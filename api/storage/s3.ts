@@ -6,6 +6,7 @@ import {
   DeleteObjectsCommand,
   GetObjectCommand,
   HeadObjectCommand,
+  type HeadObjectCommandOutput,
   ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
@@ -66,14 +67,24 @@ export class S3Store implements Store {
       await pipeline(Body as Readable, createWriteStream(path))
     })
   }
-  async size(key: string): Promise<number | undefined> {
+  private async head(key: string): Promise<HeadObjectCommandOutput | undefined> {
     try {
-      const head = () => this.client.send(new HeadObjectCommand(this.at(key)))
-      return (await told(key, head)).ContentLength ?? 0
+      return await told(key, () => this.client.send(new HeadObjectCommand(this.at(key))))
     } catch (error) {
       if (error instanceof StoreError && !error.passes) return undefined
       throw error
     }
+  }
+  async size(key: string): Promise<number | undefined> {
+    const head = await this.head(key)
+    return head && (head.ContentLength ?? 0)
+  }
+  async written(url: string): Promise<string | undefined> {
+    const { origin, pathname } = new URL(url)
+    const head = await this.head(
+      decodeURIComponent(`${origin}${pathname}`.slice(this.origin.length)),
+    )
+    return head && `${head.ETag} ${head.LastModified?.toISOString()}`
   }
   signGet(key: string, seconds: number): Promise<string> {
     return getSignedUrl(this.client, new GetObjectCommand(this.at(key)), { expiresIn: seconds })

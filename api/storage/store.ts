@@ -17,6 +17,8 @@ export interface Store {
   owns(url: string): boolean
   /** Writes what a signed URL of this store's own stands for to a file. @throws NotServed */
   download(url: string, path: string): Promise<void>
+  /** What is another each time the object behind such a URL is written; undefined: there is none. */
+  written(url: string): Promise<string | undefined>
   /** Names directly below `prefix/` that have objects below them. */
   folders(prefix: string): Promise<string[]>
   /** Objects below `prefix/` and their bytes; what is still being written is not there. */

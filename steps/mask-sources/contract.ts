@@ -22,6 +22,7 @@ export const contract = defineContract({
   name: 'mask-sources',
   stage: 'model',
   message: 'Fetching masks ..',
+  online: () => true,
   wanted: (request) => Object.values(wantedOf(request)).some((value) => value !== null),
   plan: (context) => ({
     ...wantedOf(context),

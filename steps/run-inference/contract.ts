@@ -85,6 +85,7 @@ export const contract = defineContract({
   inference: serverBlock,
   runs,
   plan,
+  online: () => true,
   uploads: (given) => {
     const { modalities, date, data_format } = given as RunInferenceParameters
     if (data_format !== 'url') return []

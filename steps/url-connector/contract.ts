@@ -104,6 +104,10 @@ export const contract = defineContract({
   consumes: [],
   produces: ['original_input_image', 'imputed_input_image'],
   parameters,
+  online: (given) => {
+    const { url, modalities = [] } = given as UrlConnectorParameters
+    return [{ url }, ...modalities].some((one) => one.url !== undefined)
+  },
   objects: (given) => {
     const { url, modalities = [] } = given as UrlConnectorParameters
     return [url, ...modalities.map((one) => one.url)].filter(

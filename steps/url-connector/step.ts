@@ -67,8 +67,7 @@ const baseOf = (env: StepEnvironment, p: UrlConnectorParameters, files: Director
       '/scenes',
       unpacked(env, p, files, p.zip_key ?? env.runKey),
     )
-  const byUrl = p.url !== undefined || p.modalities?.some(({ url }) => url !== undefined)
-  return byUrl ? online(env, env.runKey) : image(env, 'raster')
+  return contract.online?.(p) ? online(env, env.runKey) : image(env, 'raster')
 }
 
 /**

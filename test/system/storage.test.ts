@@ -57,6 +57,17 @@ describe.each([
     ])
   })
 
+  test('an object that is written anew is another; one that is not there is none', async () => {
+    const url = await store.signGet('up/again.bin', 60)
+    expect(await store.written(url)).toBeUndefined()
+    await store.put('up/again.bin', 'first')
+    const first = await store.written(url)
+    expect(await store.written(await store.signGet('up/again.bin', 90))).toBe(first)
+    await store.put('up/again.bin', 'other')
+    expect([first, await store.written(url)]).toEqual([expect.any(String), expect.any(String)])
+    expect(await store.written(url)).not.toBe(first)
+  })
+
   test('a signed URL answers Range without a header, and takes a PUT of any type with 200', async () => {
     const put = await fetch(await store.signPut('up/x.bin', 60), {
       method: 'PUT',

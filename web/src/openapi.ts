@@ -155,6 +155,20 @@ export interface components {
                     readonly cost?: string;
                     readonly expected_seconds: number | null;
                 };
+                /** @description Steps that ran before on an engine that answers now. No promise that its cache still has them */
+                readonly earlier_runs?: {
+                    /** @description Tasks that were looked up: the first 200 */
+                    readonly tasks: number;
+                    readonly steps: readonly {
+                        readonly process_id: string;
+                        /** @description It reads or changes things outside: no cache answers it */
+                        readonly always_runs: boolean;
+                        readonly tasks: number;
+                        /** @description Tasks in which it would be called with the same as in an earlier run of yours */
+                        readonly seen_before: number;
+                        readonly last_run_at: string | null;
+                    }[];
+                };
                 readonly missing?: readonly {
                     readonly field: string;
                     /** @description WGS84, degrees */

@@ -1,4 +1,4 @@
-import { bytesText, numberText, secondsText } from '../format.ts'
+import { bytesText, numberText, secondsText, timeText } from '../format.ts'
 import type { Plan } from '../types.ts'
 import { ErrorNote } from '../ui.tsx'
 
@@ -29,6 +29,7 @@ export const PlanNote = ({
 }) => {
   const { totals = {}, tasks = [], missing = [], warnings = [] } = plan ?? {}
   const days = [...new Set(tasks.map(({ date }) => date).filter(Boolean))].sort()
+  const seen = plan?.earlier_runs?.steps.filter(({ seen_before }) => seen_before > 0) ?? []
   return (
     <section class="panel plan" aria-label="What would run" aria-busy={busy}>
       <h2>What would run</h2>
@@ -62,6 +63,15 @@ export const PlanNote = ({
                 </dd>
               </>
             )}
+            {seen.map(({ process_id, seen_before, tasks, last_run_at }) => (
+              <>
+                <dt key={`s${process_id}`}>{process_id}</dt>
+                <dd key={process_id}>
+                  ran before in {seen_before} of {tasks} tasks, last {timeText(last_run_at!)}: the
+                  engine may have it still
+                </dd>
+              </>
+            ))}
           </dl>
           {missing.length > 0 && (
             <ul class="note warn">
