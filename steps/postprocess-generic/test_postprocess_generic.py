@@ -7,6 +7,7 @@ import zipfile
 import numpy
 import pytest
 import rasterio
+from rasterio.enums import MaskFlags
 from rasterio.transform import Affine, from_origin
 
 from post_scenes import DATED, item_of, panels, post, task
@@ -34,6 +35,21 @@ def test_rgb_hides_what_the_files_own_mask_hides_and_each_bands_own_nodata(room)
         raster.write_mask(hidden)
     rgb = post(room).pixels("model_input_original_image_rgb")
     assert (rgb[:, 5, 6] == -9999).all() and (rgb == -9999).sum() == 3
+
+
+def test_the_picture_is_transparent_where_one_of_its_bands_has_no_data(room):
+    scene = numpy.full((4, 1100, 1200), 500, "uint16")
+    scene[:, :300] = 0
+    scene[2, 600:, :400] = 0
+    scene[3, :, 900:] = 0  # no band of the picture
+    task(room, scene, numpy.zeros((1, 1100, 1200), "int16"), nodata=0)
+    shown = numpy.zeros((1100, 1200), bool)
+    shown[300:600], shown[300:, 400:] = True, True
+    with rasterio.open(post(room).path("model_input_original_image_rgb")) as rgb:
+        assert (rgb.nodata, rgb.mask_flag_enums[0]) == (-9999, [MaskFlags.per_dataset])
+        assert numpy.array_equal(rgb.dataset_mask() == 255, shown)
+        assert numpy.array_equal(rgb.read_masks(1, out_shape=(550, 600)) == 255, shown[::2, ::2])
+        assert rgb.read(1, out_shape=(550, 600))[200, 10] == 500
 
 
 def test_a_prediction_in_another_grid_lies_in_the_picture_where_it_lies_on_the_ground(room):

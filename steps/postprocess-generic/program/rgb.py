@@ -1,6 +1,7 @@
 """Red, green and blue of the scene as delivered."""
 
 import numpy
+import rasterio
 
 from geodag.gaps import NODATA, Source
 from geodag.program import StepError
@@ -8,7 +9,11 @@ from geodag.raster import cog, windows
 
 
 def write_rgb(job, scene, stem: str) -> str | None:
-    """Writes ``<stem>_rgb.tif``: float32 [3, row, column], nodata -9999 a band; None when the spec names no RGB."""
+    """Writes ``<stem>_rgb.tif``: float32 [3, row, column], nodata -9999 a band; None when the spec names no RGB.
+
+    A mask inside the file hides the pixels that lack a band: GeoServer stretches the nodata of a picture to black, and
+    makes transparent what a mask hides.
+    """
     index = job.parameters["rgb"]
     if index is None:
         return None
@@ -18,9 +23,12 @@ def write_rgb(job, scene, stem: str) -> str | None:
     bands = [i + 1 for i in index]
     source = Source(scene, bands, read_by_model=model + bands)
     path = job.write("model_input_original_image_rgb", f"{stem}_rgb.tif")
-    with cog(path, scene, 3, "float32", NODATA, ["red", "green", "blue"]) as target:
+    picture = cog(path, scene, 3, "float32", NODATA, ["red", "green", "blue"])
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), picture as target:
         for window in windows(scene, 3):
             rgb, hidden = source.read(bands, window).astype("float32"), source.mask(window)
-            rgb[numpy.stack([source.gaps(band, hidden) for band in rgb])] = NODATA
+            gaps = numpy.stack([source.gaps(band, hidden) for band in rgb])
+            rgb[gaps] = NODATA
             target.write(rgb, window=window)
+            target.write_mask(~gaps.any(0), window=window)
     return path
