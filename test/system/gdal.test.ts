@@ -81,6 +81,10 @@ test('every raster of a task is a valid COG to GDAL, and gdalinfo shows the clas
       expect(info, name).toContain('ID["EPSG",32630]]')
       expect(info, name).toContain('LAYOUT=COG')
     }
+    // GeoServer hides by a mask what it would draw black by nodata alone.
+    const picture = said['2024-06-10_s_rgb.tif']!.info
+    expect(picture).toContain('Mask Flags: PER_DATASET')
+    expect(picture).toContain('NoData Value=-9999')
     // With the classes' names beside it and inside it, and their colours in its table.
     const { info } = said['2024-06-10_s_pred_classes.tif']!
     expect(info).toMatch(/Categories:\n\s+0: Land\n\s+1: Water\n/)

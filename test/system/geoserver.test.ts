@@ -15,7 +15,7 @@ import { pixels as pixelsOf } from '../support/geoserver/pixels.ts'
 import { layer, made, pushTo, segmentation } from '../support/geoserver/pushes.ts'
 import { type Geoserver, startGeoserver } from '../support/geoserver/server.ts'
 import { wms } from '../support/geoserver/wms.ts'
-import { geotiff } from '../support/geotiff.ts'
+import { type Extras, geotiff } from '../support/geotiff.ts'
 import { pythonClients } from '../support/python.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'geodag-geoserver-'))
@@ -123,6 +123,30 @@ test('a scale runs from colour to colour; a picture is stretched; SLD_BODY wins 
     sld_body: broken,
   })
   expect(await answer.text()).toContain('ServiceException')
+})
+
+test('a picture shows nothing where the scene has no data: by mask, by alpha, by colour', async () => {
+  const channels = ['Red', 'Green', 'Blue'].map((name, n) => ({
+    ...{ label: `${name}Channel`, channel: n + 1, minValue: 0, maxValue: 200 },
+  }))
+  const north = (row: number) => row < 50
+  const scene = (bands: number, extras: Extras) =>
+    geotiff(100, bands, (band, row) => (north(row) ? 0 : band === 3 ? 255 : 200), extras)
+  const shown = async (layer_name: string, bytes: Buffer, more = {}) => {
+    const layers = [{ ...layer, layer_name, geoserver_style: { rgb: channels } }]
+    const { warnings } = await pushTo(stand, { layers, alone: true, ...more }, made('x.tif', bytes))
+    const png = await (await map(`geofm:i-${layer_name}`)).arrayBuffer()
+    return [...(await pixels(png, '50,20', '50,80')), warnings.length]
+  }
+  const hidden = [[0, 0, 0, 0], [255, 255, 255, 255], 0]
+  const mask = (row: number) => !north(row)
+  expect(await shown('masked', scene(3, { mask, nodata: 0 }))).toEqual(hidden)
+  const day = { date: '2024-08-12', task: 0, alone: false }
+  expect(await shown('mosaic', scene(3, { mask, nodata: 0 }), day)).toEqual(hidden)
+  expect(await shown('alpha', scene(4, { alpha: true, bits: 8 }))).toEqual(hidden)
+  expect(await shown('bytes', scene(3, { nodata: 0, bits: 8 }))).toEqual(hidden)
+  // GeoServer stretches nodata alone as a value: the report says so, and what would help.
+  expect(await shown('nodata', scene(3, { nodata: 0 }))).toEqual([[0, 0, 0, 255], hidden[1], 1])
 })
 
 test('capabilities of both versions name the layers, their boxes and times', async () => {

@@ -35,9 +35,25 @@ const put = (server: Server, place: Place, text: string, query: string, expected
     expected,
   })
 
-/** Lets clients ask for a day; the nearest one answers where there is none. */
-export const enableTime = async (server: Server, place: Place): Promise<void> => {
-  const text = `<coverage><enabled>true</enabled>${TIME}</coverage>`
+const parametersXml = (parameters: Readonly<Record<string, string>>): string => {
+  const entries = Object.entries(parameters).map(
+    ([name, value]) => `<entry><string>${name}</string><string>${value}</string></entry>`,
+  )
+  return entries.length ? `<parameters>${entries.join('')}</parameters>` : ''
+}
+
+/**
+ * Lets clients ask for a day, where the coverage has time (the nearest one answers where there is
+ * none), and sets how its reader treats pixels without data.
+ */
+export const configure = async (
+  server: Server,
+  place: Place,
+  { timed, parameters }: { timed: boolean; parameters: Readonly<Record<string, string>> },
+): Promise<void> => {
+  const settings = `${timed ? TIME : ''}${parametersXml(parameters)}`
+  if (!settings) return
+  const text = `<coverage><enabled>true</enabled>${settings}</coverage>`
   const { status } = await put(server, place, text, '', [200, 404])
   if (status === 404)
     throw new PushError(

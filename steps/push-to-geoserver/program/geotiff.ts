@@ -1,9 +1,10 @@
 import { fileBody } from './body.ts'
 import { call, type Server } from './client.ts'
-import { coverage, type Place, renewBoxes } from './coverage.ts'
+import { configure, coverage, type Place, renewBoxes } from './coverage.ts'
 import { PushError } from './errors.ts'
 import { rest } from './rest.ts'
 import { store } from './store.ts'
+import type { Transparency } from './transparency.ts'
 
 const upload = async (server: Server, place: Place, path: string): Promise<string> => {
   const { status, text } = await call(server, {
@@ -24,6 +25,7 @@ export const publishGeotiff = async (
   server: Server,
   place: Place,
   path: string,
+  { mask, parameters }: Transparency,
 ): Promise<string[]> => {
   let why = await upload(server, place, path)
   if (why || !(await coverage(server, place))) {
@@ -37,6 +39,8 @@ export const publishGeotiff = async (
       `${place.workspace}:${place.name}: GeoServer could not publish the GeoTIFF (${why || 'it made no coverage'})`,
     )
   }
+  // The reader of one GeoTIFF looks at its mask without being told.
+  await configure(server, place, { timed: false, parameters: mask ? {} : parameters })
   const warning = await renewBoxes(server, place)
   return warning ? [`${place.workspace}:${place.name}: ${warning}`] : []
 }

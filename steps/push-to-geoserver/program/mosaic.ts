@@ -1,9 +1,10 @@
 import { fileBody, fileEntry, textEntry, zipBody } from './body.ts'
 import { call, type Server } from './client.ts'
-import { coverage, enableTime, type Place, renewBoxes } from './coverage.ts'
+import { configure, coverage, type Place, renewBoxes } from './coverage.ts'
 import { PushError } from './errors.ts'
 import { rest } from './rest.ts'
 import { store } from './store.ts'
+import type { Transparency } from './transparency.ts'
 
 /** One raster for a mosaic. */
 export interface Granule {
@@ -12,6 +13,7 @@ export interface Granule {
   /** Its name in the mosaic; begins with the day where it has one */
   readonly name: string
   readonly timed: boolean
+  readonly transparency: Transparency
 }
 
 const REGEX = 'regex=[0-9]{4}-[0-9]{2}-[0-9]{2}\n'
@@ -20,6 +22,9 @@ const INDEXER =
   'PropertyCollectors=TimestampFileNameExtractorSPI[timeregex](time)\n' +
   // Granules are added later: a reader that remembers the first index would not see them.
   'Caching=false\n'
+
+/** The masks inside the granules are their footprints. */
+const FOOTPRINTS = 'footprint_source=raster\n'
 
 const below = ({ workspace, name }: Place): string =>
   rest('workspaces', workspace, 'coveragestores', name)
@@ -40,6 +45,7 @@ const create = async (server: Server, place: Place, granule: Granule): Promise<s
   const properties = granule.timed
     ? [textEntry('indexer.properties', INDEXER), textEntry('timeregex.properties', REGEX)]
     : [textEntry('indexer.properties', 'Caching=false\n')]
+  if (granule.transparency.mask) properties.push(textEntry('footprints.properties', FOOTPRINTS))
   const body = await zipBody([fileEntry(granule.path, granule.name), ...properties])
   const { status, text } = await call(server, {
     method: 'PUT',
@@ -131,7 +137,8 @@ export const publishMosaic = async (
       'geoserver.granule_missing',
       `GeoServer accepted ${granule.name} and left it out of ${place.workspace}:${place.name}: its CRS or its number of bands differs from the layer's, or GeoServer cannot read it`,
     )
-  if (granule.timed) await enableTime(server, place)
+  const { timed, transparency } = granule
+  await configure(server, place, { timed, parameters: transparency.parameters })
   const warning = await renewBoxes(server, place)
   return warning ? [`${place.workspace}:${place.name}: ${warning}`] : []
 }

@@ -9,6 +9,7 @@ import { publishNetcdf } from './netcdf.ts'
 import { greet, truncate, workspace } from './rest.ts'
 import { sldOf } from './sld.ts'
 import { publishStyle } from './style.ts'
+import { transparencyOf } from './transparency.ts'
 import { publishVectors } from './vector.ts'
 
 export interface Layer {
@@ -55,15 +56,19 @@ const placeOf = (request: Push, layer: Layer, file: string): Place => {
 const publishRaster = async (
   server: Server,
   request: Push,
-  place: Place,
+  { place, style }: { place: Place; style: unknown },
   { folder }: Given,
   file: string,
 ): Promise<string[]> => {
   const path = join(folder, file)
   const day = request.date ?? dayIn(file)
-  if (!day && request.alone) return publishGeotiff(server, place, path)
+  const transparency = await transparencyOf(path, style)
+  const more = transparency.warning ? [`${file}: ${transparency.warning}`] : []
+  if (!day && request.alone)
+    return [...more, ...(await publishGeotiff(server, place, path, transparency))]
   const name = granuleName(file, day, request.alone ? undefined : request.task)
-  return publishMosaic(server, place, { path, name, timed: day !== undefined })
+  const granule = { path, name, timed: day !== undefined, transparency }
+  return [...more, ...(await publishMosaic(server, place, granule))]
 }
 
 const publish = async (
@@ -85,7 +90,7 @@ const publish = async (
   }
   const warnings = /\.nc$/i.test(file)
     ? await publishNetcdf(server, place, path, layer.coverage_name)
-    : await publishRaster(server, request, place, given, file)
+    : await publishRaster(server, request, { place, style: layer.geoserver_style }, given, file)
   return [{ place, box: boxOf((await coverage(server, place))?.coverage), warnings }]
 }
 

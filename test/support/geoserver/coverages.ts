@@ -24,6 +24,7 @@ export const addCoverage = (
     enabled: true,
     srs,
     bands: rasters[0]?.bands ?? 1,
+    parameters: {},
     native: [...native],
     latLon: degrees([...native], srs),
     metadata: given.metadata ?? {},
@@ -44,6 +45,7 @@ const body = (workspace: string, store: CoverageStore, coverage: Coverage) => ({
     latLonBoundingBox: boxed(coverage.latLon, 'EPSG:4326'),
     enabled: coverage.enabled,
     metadata: coverage.metadata,
+    parameters: { entry: Object.entries(coverage.parameters).map((string) => ({ string })) },
     store: { '@class': 'coverageStore', name: `${workspace}:${store.name}` },
     nativeCoverageName: coverage.nativeName,
   },
@@ -102,6 +104,10 @@ const change = (state: State, ask: Ask, store: CoverageStore, found: Coverage): 
   const { coverage: given } = parseBody(ask)
   if (given.title) found.title = given.title
   if (given.metadata) found.metadata = given.metadata
+  if (given.parameters) {
+    const entries = [given.parameters.entry ?? []].flat()
+    found.parameters = Object.fromEntries(entries.map(({ string }: any) => string))
+  }
   const calculate = (ask.query.get('calculate') ?? '').split(',')
   if (calculate.includes('nativebbox')) {
     // Computed from the body, which must be whole: without its store it names no data.

@@ -10,6 +10,8 @@ export interface Drawn {
   readonly path: string
   readonly epsg: number
   readonly sld: string
+  /** Band of a picture that says how opaque it is */
+  readonly alpha?: number | undefined
   /** Of features: what they are, and their table in the file */
   readonly features?: Pick<Table, 'geometry' | 'name'>
 }
@@ -51,7 +53,7 @@ const ramp = (entries: readonly any[]): string => {
   )
 }
 
-const stretch = (channels: any): string => {
+const stretch = (channels: any, alpha: number | undefined): string => {
   const names = ['RedChannel', 'GreenChannel', 'BlueChannel']
   const bands = names.map((name) => channels[name].SourceChannelName)
   const scales = names.map((name, n) => {
@@ -59,7 +61,7 @@ const stretch = (channels: any): string => {
     const of = (key: string) => options.find((option) => option['@name'] === key)?.$
     return `PROCESSING "SCALE_${n + 1}=${of('minValue')},${of('maxValue')}"\n`
   })
-  return `PROCESSING "BANDS=${bands.join()}"\n${scales.join('')}`
+  return `PROCESSING "BANDS=${[...bands, alpha ?? []].flat().join()}"\n${scales.join('')}`
 }
 
 /** A literal of an SLD's symbolizer; those that follow a field are not drawn here. */
@@ -97,15 +99,23 @@ const featureDrawing = (sld: string): string => {
   return `CLASS NAME "c" ${styles.join('')}${points.join('')}END\n`
 }
 
+const symbolizerOf = (sld: string): any =>
+  sld
+    ? parseXml(sld).StyledLayerDescriptor?.NamedLayer?.UserStyle?.FeatureTypeStyle?.Rule
+        ?.RasterSymbolizer
+    : undefined
+
+/** Whether three channels make the colours: then nodata is a colour as any other. */
+export const isPicture = (sld: string): boolean =>
+  symbolizerOf(sld)?.ChannelSelection?.RedChannel !== undefined
+
 /** An SLD's raster symbolizer as MapServer's own classes. */
-const drawing = (sld: string): string => {
-  const rule =
-    sld && parseXml(sld).StyledLayerDescriptor?.NamedLayer?.UserStyle?.FeatureTypeStyle?.Rule
-  const symbolizer = rule ? rule.RasterSymbolizer : undefined
+const drawing = (sld: string, alpha: number | undefined): string => {
+  const symbolizer = symbolizerOf(sld)
   if (!symbolizer) return 'PROCESSING "SCALE=AUTO"\n'
   const { ChannelSelection: channels, ColorMap: map } = symbolizer
   const band = channels?.GrayChannel?.SourceChannelName
-  const chosen = band ? `PROCESSING "BANDS=${band}"\n` : channels ? stretch(channels) : ''
+  const chosen = band ? `PROCESSING "BANDS=${band}"\n` : channels ? stretch(channels, alpha) : ''
   if (!map) return chosen
   const entries = listed(map.ColorMapEntry)
   return `${chosen}CLASSITEM "[pixel]"\n${map['@type'] === 'values' ? values(entries) : ramp(entries)}`
@@ -126,12 +136,12 @@ END END
 export const drawnMap = (url: string, rasters: readonly Drawn[]): string =>
   `${head(url)}${rasters
     .map(
-      ({ layer, path, epsg, sld, features }, n) => `LAYER
+      ({ layer, path, epsg, sld, alpha, features }, n) => `LAYER
 NAME "part${n}" GROUP "${layer}" STATUS ON
 ${features ? `TYPE ${features.geometry} CONNECTIONTYPE OGR CONNECTION "${path}" DATA "${features.name}"` : `TYPE RASTER DATA "${path}"`}
 METADATA "wms_title" "${layer}" "wms_group_title" "${layer}" END
 PROJECTION "init=epsg:${epsg}" END
-${features ? featureDrawing(sld) : drawing(sld)}END
+${features ? featureDrawing(sld) : drawing(sld, alpha)}END
 `,
     )
     .join('')}END\n`

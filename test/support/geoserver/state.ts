@@ -7,6 +7,13 @@ export interface Raster {
   readonly epsg: number
   readonly bands: number
   readonly box: Box
+  /** Pixels */
+  readonly size?: readonly [width: number, height: number]
+  /** As GDAL calls it */
+  readonly type?: string
+  /** Of the file itself: what its readers can see transparency by */
+  readonly transparency?: 'mask' | 'alpha' | undefined
+  readonly nodata?: number | null
 }
 export interface Granule extends Raster {
   readonly location: string
@@ -27,6 +34,8 @@ export interface Coverage {
   enabled: boolean
   srs: string
   readonly bands: number
+  /** Of its reader, by name */
+  parameters: Record<string, string>
   native: Box
   /** EPSG:4326 */
   latLon: Box

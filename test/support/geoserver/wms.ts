@@ -1,5 +1,6 @@
 import type { Answer } from './http.ts'
-import { type Drawn, drawnMap, toldMap } from './mapfile.ts'
+import { type Drawn, drawnMap, isPicture, toldMap } from './mapfile.ts'
+import { picture } from './picture.ts'
 import { drawingError } from './sld-check.ts'
 import { degrees } from './raster.ts'
 import type { CoverageStore, DataStore, Granule, State, Table } from './state.ts'
@@ -16,33 +17,35 @@ const exception = (code: string, message: string): Answer => ({
   text: `<?xml version="1.0"?><ServiceExceptionReport version="1.3.0"><ServiceException code="${code}">${message}</ServiceException></ServiceExceptionReport>`,
 })
 
-interface Features {
-  readonly workspace: string
-  readonly store: DataStore
-  readonly name: string
-  readonly table: Table
-}
-const featuresOf = (state: State): Features[] =>
-  [...state.workspaces.values()].flatMap(({ name: workspace, datastores }) =>
-    [...datastores.values()].flatMap((store) =>
-      [...store.types.values()].map(({ name, nativeName }) => {
-        const table = store.tables.find((one) => one.name === nativeName)!
-        return { workspace, store, name, table }
-      }),
-    ),
+type Stores = 'coveragestores' | 'datastores'
+type StoreOf<K extends Stores> = K extends 'coveragestores' ? CoverageStore : DataStore
+
+/** Every store of a kind, with its workspace's name. */
+const storesOf = <K extends Stores>(
+  state: State,
+  kind: K,
+): { workspace: string; store: StoreOf<K> }[] =>
+  [...state.workspaces.values()].flatMap((workspace) =>
+    [...workspace[kind].values()].map((store) => ({
+      workspace: workspace.name,
+      store: store as StoreOf<K>,
+    })),
   )
 
-interface Found {
-  readonly store: CoverageStore
-  readonly workspace: string
-  readonly name: string
-}
-const layersOf = (state: State): Found[] =>
-  [...state.workspaces.values()].flatMap(({ name: workspace, coveragestores }) =>
-    [...coveragestores.values()].flatMap((store) =>
-      [...store.coverages.keys()].map((name) => ({ store, workspace, name })),
-    ),
+const featuresOf = (state: State) =>
+  storesOf(state, 'datastores').flatMap(({ workspace, store }) =>
+    [...store.types.values()].map(({ name, nativeName }) => {
+      const table: Table = store.tables.find((one) => one.name === nativeName)!
+      return { workspace, store, name, table }
+    }),
   )
+type Features = ReturnType<typeof featuresOf>[number]
+
+const layersOf = (state: State) =>
+  storesOf(state, 'coveragestores').flatMap(({ workspace, store }) =>
+    [...store.coverages.keys()].map((name) => ({ workspace, store, name })),
+  )
+export type Found = ReturnType<typeof layersOf>[number]
 
 const isTimed = ({ store, name }: Found): boolean => {
   const entry = store.coverages.get(name)?.metadata?.entry
@@ -75,30 +78,35 @@ const sldOf = (
   return (workspace ? held.styles.get(name)?.sld : undefined) ?? ''
 }
 
-const drawn = (
+const drawn = async (
   state: State,
   server: MapServer,
   found: Found,
   day: string | undefined,
   sld: string,
-): Drawn[] => {
-  const folder = state.folder(found.workspace, found.store.name)
-  const layer = `${found.workspace}:${found.name}`
-  const raster = (file: string, epsg: number): Drawn => ({
-    ...{ layer, epsg, sld },
-    path: server.write(`${found.workspace}-${found.store.name}-${file}`, folder.get(file)!),
-  })
-  if (found.store.type === 'NetCDF') {
-    const { nativeName } = found.store.coverages.get(found.name)!
-    const file = raster([...folder.keys()][0]!, 0)
-    return [{ ...file, epsg: 32630, path: `NETCDF:${file.path}:${nativeName}` }]
+): Promise<Drawn[]> => {
+  const { workspace, store, name } = found
+  const folder = state.folder(workspace, store.name)
+  const layer = `${workspace}:${name}`
+  const coverage = store.coverages.get(name)!
+  const write = (file: string) =>
+    server.write(`${workspace}-${store.name}-${file}`, folder.get(file)!)
+  const raster = async (file: string, epsg: number): Promise<Drawn> => {
+    const path = write(file)
+    const shown = isPicture(sld) ? await picture(server, found, folder, file, path) : { path }
+    return { layer, epsg, sld, ...shown }
   }
-  if (found.store.type === 'ImageMosaic')
-    return granulesOf(state, found)
-      .filter(({ time }) => day === undefined || time === day)
-      .map(({ location, epsg }) => raster(location, epsg))
-  const { srs } = found.store.coverages.get(found.name)!
-  return [raster([...folder.keys()][0]!, Number(srs.split(':')[1]))]
+  if (store.type === 'NetCDF') {
+    const path = `NETCDF:${write([...folder.keys()][0]!)}:${coverage.nativeName}`
+    return [{ layer, sld, epsg: 32630, path }]
+  }
+  if (store.type === 'ImageMosaic')
+    return Promise.all(
+      granulesOf(state, found)
+        .filter(({ time }) => day === undefined || time === day)
+        .map(({ location, epsg }) => raster(location, epsg)),
+    )
+  return [await raster([...folder.keys()][0]!, Number(coverage.srs.split(':')[1]))]
 }
 
 const drawnFeatures = (state: State, server: MapServer, found: Features, sld: string): Drawn => {
@@ -136,7 +144,7 @@ const getMap = async (state: State, server: MapServer, url: URL, query: URLSearc
     const { bands } = found.store.coverages.get(found.name)!
     const why = sld && drawingError(sld, bands)
     if (why) return exception('NoApplicableCode', `Rendering process failed: ${why}`)
-    rasters.push(...drawn(state, server, found, day, sld))
+    rasters.push(...(await drawn(state, server, found, day, sld)))
   }
   const names = [...new Set(rasters.map(({ layer }) => layer))]
   for (const key of ['time', 'sld_body', 'styles']) query.delete(key)
@@ -164,6 +172,7 @@ export const wms =
       const box = degrees(table.box, `EPSG:${table.epsg}`)
       told.push({ layer: `${workspace}:${name}`, title: name, box, times: [] })
     }
-    const any = layersOf(state).flatMap((found) => drawn(state, server, found, undefined, ''))[0]
+    const [first] = layersOf(state)
+    const any = first && (await drawn(state, server, first, undefined, ''))[0]
     return server.ask(toldMap(`${url.origin}${url.pathname}?`, told, any?.path ?? ''), query)
   }
