@@ -127,6 +127,8 @@ export const coloursAt = async (
 export const mapOf = async (page: Page) => {
   const map = page.locator('.map[data-ready="yes"]')
   await map.waitFor()
+  // A click further down has scrolled the page, and a screenshot holds what is seen.
+  await map.scrollIntoViewIfNeeded()
   const { center, resolution, crs } = await map.evaluate((div) => ({
     ...(div as HTMLElement).dataset,
   }))

@@ -82,10 +82,31 @@ export const query = (values: Record<string, string | number | undefined>): stri
   return new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()
 }
 
+/** A browser does not tell a page why another host gave no answer: what can be wrong, and the cure. */
+const unanswered = (url: string): ApiError => {
+  const { origin } = new URL(url, BASE)
+  const why =
+    origin === BASE.origin
+      ? 'broke off; are you online? Try it again.'
+      : `gives this page no answer: it is away, or its operator has to allow ${BASE.origin} by a CORS rule.`
+  return new ApiError(0, `The store of files at ${origin} ${why}`)
+}
+
+/** What a signed URL answers. @throws ApiError */
+export const fetched = async (url: string, signal?: AbortSignal): Promise<Response> => {
+  let answer: Response
+  try {
+    answer = await fetch(url, signal ? { signal } : {})
+  } catch (error) {
+    throw (error as Error).name === 'AbortError' ? error : unanswered(url)
+  }
+  if (!answer.ok) throw await failure(answer)
+  return answer
+}
+
 /** The text of a signed URL, as it comes. */
 export const textOf = async (url: string, onText: (text: string) => void, signal: AbortSignal) => {
-  const answer = await fetch(url, { signal })
-  if (!answer.ok) throw await failure(answer)
+  const answer = await fetched(url, signal)
   const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader()
   for (;;) {
     const { done, value } = await reader.read()
@@ -109,7 +130,7 @@ export const put = (
       if (request.status < 300) return done()
       void failure(new Response(request.responseText, { status: request.status })).then(failed)
     }
-    request.onerror = () => failed(new ApiError(0, 'The upload broke off; send the file again.'))
+    request.onerror = () => failed(unanswered(url))
     request.onabort = () => failed(new DOMException('Cancelled', 'AbortError'))
     signal.addEventListener('abort', () => request.abort())
     request.send(file)

@@ -30,8 +30,9 @@ const shapesOf = (source: VectorSource) => {
   const rest = features.filter((one) => !one.get('box'))
   return [
     boxes.map((one) =>
-      transformExtent(one.getGeometry()!.getExtent(), VIEW, 'EPSG:4326').map((degrees) =>
-        Number(degrees.toFixed(6)),
+      transformExtent(one.getGeometry()!.getExtent(), VIEW, 'EPSG:4326').map((degrees, n) =>
+        // Beside the world that is shown lies another one.
+        Number((n % 2 ? degrees : Math.max(-180, Math.min(180, degrees))).toFixed(6)),
       ),
     ),
     rest.map((one) => format.writeGeometryObject(one.getGeometry()!, { decimals: 6 })),
@@ -51,6 +52,9 @@ const DrawMap = ({ basemap, bbox, polygons, onShapes }: Props) => {
       }),
   )
   const told = useRef('')
+  // The latest one, which is another at every drawing: a shape that is half drawn must outlast it.
+  const tell = useRef(onShapes)
+  tell.current = onShapes
   useEffect(() => {
     map.setTarget(place.current!)
     const shown = () => map.getLayers().forEach((layer) => layer.changed())
@@ -92,12 +96,12 @@ const DrawMap = ({ basemap, bbox, polygons, onShapes }: Props) => {
       setTimeout(() => {
         const shapes = shapesOf(source)
         told.current = JSON.stringify(shapes)
-        onShapes(...shapes)
+        tell.current(...shapes)
       })
     })
     map.addInteraction(draw)
     return () => void map.removeInteraction(draw)
-  }, [kind, source, onShapes])
+  }, [kind, map, source])
   return (
     <>
       <div class="row">

@@ -38,9 +38,9 @@ const linesOf = (extent: number[], projection: Projection): Feature[] => {
   const at = (lon: number, lat: number) => transform([lon, lat], 'EPSG:4326', projection)
   const line = (point: (share: number) => number[]) =>
     new Feature(new LineString(Array.from({ length: PARTS + 1 }, (_, k) => point(k / PARTS))))
-  const [lon0, lat0] = [w + (e - w) * EDGE, s + (n - s) * EDGE]
-  const label = (lon: number, lat: number, text: string) =>
-    new Feature({ geometry: new Point(at(lon, lat)), label: text })
+  const [lon0, lat0] = [w + (e - w) * (EDGE / 4), s + (n - s) * EDGE]
+  const label = (lon: number, lat: number, text: string, side = 'center') =>
+    new Feature({ geometry: new Point(at(lon, lat)), label: text, side })
   return [
     ...multiples(w, e, step).flatMap((lon) => [
       line((share) => at(lon, s + (n - s) * share)),
@@ -48,7 +48,7 @@ const linesOf = (extent: number[], projection: Projection): Feature[] => {
     ]),
     ...multiples(s, n, step).flatMap((lat) => [
       line((share) => at(w + (e - w) * share, lat)),
-      label(lon0, lat, degreesText(lat, 'NS')),
+      label(lon0, lat, degreesText(lat, 'NS'), 'left'),
     ]),
   ]
 }
@@ -83,6 +83,7 @@ export const graticule = (projection: Projection): VectorLayer => {
         text: new Text({
           text: (feature.get('label') as string | undefined) ?? '',
           font: '11px system-ui, sans-serif',
+          textAlign: (feature.get('side') as CanvasTextAlign | undefined) ?? 'center',
           textBaseline: 'bottom',
           fill: new Fill({ color: text }),
           stroke: new Stroke({ color: halo, width: 2 }),

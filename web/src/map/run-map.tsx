@@ -51,6 +51,7 @@ const useMap = (
   about: About,
   kinds: readonly LayerKind[],
   files: readonly Assets[],
+  day: string,
   layering: Layering,
   share: number,
 ) => {
@@ -88,9 +89,13 @@ const useMap = (
   useEffect(() => {
     let stale = false
     scene
-      .show(kinds, files, () => stale)
+      .show(kinds, files, day, () => stale)
       .then(
-        () => stale || scene.look(layering.order, layering.looks),
+        () => {
+          if (stale) return
+          setError(undefined)
+          scene.look(layering.order, layering.looks)
+        },
         () =>
           stale ||
           setError(
@@ -138,6 +143,7 @@ const Days = ({
         min={0}
         max={days.length - 1}
         value={days.indexOf(day)}
+        aria-label="Date"
         aria-valuetext={day}
         onInput={(event) => onDay(days[Number(event.currentTarget.value)]!)}
       />
@@ -162,7 +168,7 @@ const RunMap = ({ run, tasks, model, about }: Props) => {
   )
   const [layering, setLayering] = useLayering(kinds)
   const [share, setShare] = useState(0)
-  const { place, reading, error: mapError } = useMap(about, kinds, files, layering, share)
+  const { place, reading, error: mapError } = useMap(about, kinds, files, day, layering, share)
   return (
     <>
       <ErrorNote error={error ?? mapError} />

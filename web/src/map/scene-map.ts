@@ -43,14 +43,15 @@ export class SceneMap {
     this.about = about
   }
 
-  /** Shows the files of some tasks; the view moves only where it has none yet. */
+  /** Shows the files of the tasks of a day; the view moves only where it has none yet. */
   async show(
     kinds: readonly LayerKind[],
     files: readonly Assets[],
+    day: string,
     isStale: () => boolean,
   ): Promise<void> {
     const made = kinds.flatMap((kind) => {
-      if (kind.type === 'wms') return [{ kind, layer: this.wms(kind) }]
+      if (kind.type === 'wms') return [{ kind, layer: this.wms(kind, day) }]
       return files.flatMap((assets) => {
         const href = assets[kind.key]?.href
         if (!href) return []
@@ -72,9 +73,10 @@ export class SceneMap {
     }
   }
 
-  private wms(kind: LayerKind): Layer {
+  private wms(kind: LayerKind, day: string): Layer {
     const url = `${this.about.geoserver!.replace(/\/$/, '')}/wms`
-    return new TileLayer({ source: new TileWMS({ url, params: { LAYERS: kind.key } }) })
+    const params = { LAYERS: kind.key, ...(day ? { TIME: day } : {}) }
+    return new TileLayer({ source: new TileWMS({ url, params }) })
   }
 
   private open(views: { projection: any; extent: number[] }[]): void {

@@ -1,3 +1,5 @@
+import { fetched } from '../api.ts'
+
 export interface ClassArea {
   readonly value: number
   readonly label: string
@@ -29,8 +31,7 @@ export const statisticsOf = async (
   signal: AbortSignal,
 ): Promise<readonly ClassArea[]> => {
   if (!href) return []
-  const answer = await fetch(href, { signal })
-  if (!answer.ok) return []
+  const answer = await fetched(href, signal)
   const item = (await answer.json()) as { properties?: Record<string, unknown> }
   const listed = item.properties?.['geodag:statistics']
   return Array.isArray(listed) ? (listed as ClassArea[]) : []

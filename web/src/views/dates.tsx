@@ -1,3 +1,4 @@
+import { fileName } from '../format.ts'
 import { Field } from '../ui.tsx'
 
 export interface Period {
@@ -15,32 +16,65 @@ export const periodOf = (text: string): Period => {
   return { from: from === '..' ? '' : from, to: to === '..' ? '' : to }
 }
 
-/** The days to look for; of a scene that is given, its day. */
+/** Days of scenes by their URL, as a person wrote them. */
+export type SceneDays = Readonly<Record<string, string>>
+
+/** The first day of the calendar in a file's name, such as 2024-06-10 or 20240610. */
+const dayIn = (url: string): string => {
+  const found = fileName(url).matchAll(/(?<!\d)(20\d\d|19\d\d)(-?)([01]\d)\2([0-3]\d)(?!\d)/g)
+  const days = [...found].map(([, year, , month, day]) => `${year}-${month}-${day}`)
+  const isDay = (day: string) => new Date(`${day}T00:00Z`).toJSON()?.startsWith(day) ?? false
+  return days.find(isDay) ?? ''
+}
+/** A day for each; the first scene's may be chosen before its upload has an URL. */
+export const daysOf = (urls: readonly string[], days: SceneDays): string[] =>
+  urls.map((url, n) => days[url] ?? (n === 0 ? days[''] : undefined) ?? dayIn(url))
+
+/** The day of each scene that is given. */
+export const SceneDates = ({
+  urls,
+  days,
+  onDays,
+}: {
+  urls: readonly string[]
+  days: SceneDays
+  onDays: (days: SceneDays) => void
+}) => {
+  const shown = urls.length ? urls : ['']
+  const values = daysOf(shown, days)
+  return (
+    <div class="row days">
+      {shown.map((url, n) => (
+        <Field
+          key={n}
+          label={urls.length > 1 ? `Date of ${fileName(url)}` : 'Date of the scene'}
+          hint={n === shown.length - 1 ? 'Day that it was taken; it may stay empty.' : undefined}
+        >
+          {(ids) => (
+            <input
+              {...ids}
+              type="date"
+              value={values[n]}
+              onInput={({ currentTarget: { value } }) => onDays({ ...days, [url]: value })}
+            />
+          )}
+        </Field>
+      ))}
+    </div>
+  )
+}
+
+/** The days to look for. */
 export const DateFields = ({
   periods,
-  scenes,
   onPeriods,
 }: {
   periods: readonly Period[]
-  scenes: boolean
   onPeriods: (periods: readonly Period[]) => void
 }) => {
   const shown = periods.length ? periods : [{ from: '', to: '' }]
   const set = (n: number, next: Partial<Period>) =>
     onPeriods(shown.map((old, m) => (m === n ? { ...old, ...next } : old)))
-  if (scenes)
-    return (
-      <Field label="Date of the scene" hint="Leave it empty where the file's name holds it.">
-        {(ids) => (
-          <input
-            {...ids}
-            type="date"
-            value={shown[0]!.from}
-            onInput={({ currentTarget: { value } }) => set(0, { from: value, to: value })}
-          />
-        )}
-      </Field>
-    )
   return (
     <fieldset>
       <legend>Dates</legend>

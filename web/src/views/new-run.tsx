@@ -3,9 +3,17 @@ import { call, get } from '../api.ts'
 import { go, useLoad, useSettled } from '../hooks.ts'
 import type { About, Inference, Model, Page, Plan, Processor } from '../types.ts'
 import { Act, Await, Field, Heading } from '../ui.tsx'
-import { DateFields, type Period, periodOf, periodText } from './dates.tsx'
+import {
+  DateFields,
+  daysOf,
+  type Period,
+  periodOf,
+  periodText,
+  SceneDates,
+  type SceneDays,
+} from './dates.tsx'
 import { ModelFacts } from './models.tsx'
-import { domainOf, NOWHERE, type Place, PlaceField } from './place.tsx'
+import { domainOf, NOWHERE, type Place, PlaceField, urlsOf } from './place.tsx'
 import { PlanNote } from './plan.tsx'
 import { ProcessorField, savedProcessor, type Used } from './processor-field.tsx'
 
@@ -13,6 +21,7 @@ interface Form {
   readonly model: string
   readonly place: Place
   readonly periods: readonly Period[]
+  readonly days: SceneDays
   readonly maxcc: string
   readonly used: Used
   readonly location: string
@@ -22,10 +31,11 @@ interface Form {
 /** A run as the form that would ask for it again. */
 const formOf = (run: Inference): Partial<Form> => {
   const { urls, bbox, polygons, tiles } = run.spatial_domain
+  const named = urls.filter((url): url is string => typeof url === 'string')
   const place: Place = {
     ...NOWHERE,
     kind: urls.length ? 'urls' : tiles.length ? 'tiles' : 'draw',
-    urls: urls.filter((url): url is string => typeof url === 'string'),
+    urls: named,
     bbox,
     drawn: (polygons as { type: string; geometry?: object }[]).map((one) => one.geometry ?? one),
     tiles: tiles.map(String).join(' '),
@@ -33,16 +43,22 @@ const formOf = (run: Inference): Partial<Form> => {
   return {
     ...{ model: run.model_id, place, maxcc: run.maxcc === null ? '' : String(run.maxcc) },
     periods: run.temporal_domain.map(periodOf),
+    days: Object.fromEntries(
+      named.map((url, n) => [url, periodOf(run.temporal_domain[n] ?? '').from]),
+    ),
     used: { id: run.generic_processor_id ?? '' },
     location: run.location ?? '',
     description: run.description ?? '',
   }
 }
 
+const timesOf = ({ place, days, periods }: Form): string[] =>
+  (place.kind === 'urls' ? daysOf(urlsOf(place), days) : periods.map(periodText)).filter(Boolean)
+
 const bodyOf = (form: Form, generic_processor_id: string) => ({
   model_id: form.model,
   spatial_domain: domainOf(form.place),
-  temporal_domain: form.periods.map(periodText).filter(Boolean),
+  temporal_domain: timesOf(form),
   ...(form.place.kind === 'urls' || form.maxcc === '' ? {} : { maxcc: Number(form.maxcc) }),
   ...(generic_processor_id ? { generic_processor_id } : {}),
   ...(form.location ? { location: form.location } : {}),
@@ -52,7 +68,10 @@ const bodyOf = (form: Form, generic_processor_id: string) => ({
 const wantingOf = (form: Form): string | undefined => {
   if (!form.model) return 'Choose a model.'
   if (!domainOf(form.place)) return 'Name a place: drop a scene, draw, or paste GeoJSON.'
-  if (form.place.kind !== 'urls' && !form.periods.some(periodText)) return 'Choose the dates.'
+  const times = timesOf(form).length
+  if (form.place.kind !== 'urls') return times ? undefined : 'Choose the dates.'
+  // The API takes days in the order of the scenes, without gaps.
+  if (times && times < urlsOf(form.place).length) return 'Give each scene its date, or none.'
   return undefined
 }
 
@@ -85,7 +104,7 @@ const Filled = ({
   about: About
 }) => {
   const [form, setForm] = useState<Form>({
-    ...{ model: '', place: NOWHERE, periods: [{ from: '', to: '' }], maxcc: '80' },
+    ...{ model: '', place: NOWHERE, periods: [{ from: '', to: '' }], days: {}, maxcc: '80' },
     ...{ used: { id: '' }, location: '', description: '' },
     ...first,
   })
@@ -123,11 +142,11 @@ const Filled = ({
           about={about}
           onPlace={(change) => setForm((old) => ({ ...old, place: change(old.place) }))}
         />
-        <DateFields
-          periods={form.periods}
-          scenes={form.place.kind === 'urls'}
-          onPeriods={(periods) => set({ periods })}
-        />
+        {form.place.kind === 'urls' ? (
+          <SceneDates urls={urlsOf(form.place)} days={form.days} onDays={(days) => set({ days })} />
+        ) : (
+          <DateFields periods={form.periods} onPeriods={(periods) => set({ periods })} />
+        )}
         {form.place.kind !== 'urls' && (
           <Field
             label="Cloud limit, %"

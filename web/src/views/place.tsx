@@ -39,11 +39,13 @@ export const polygonsOf = (text: string): object[] => {
   return found
 }
 
+export const urlsOf = ({ urls }: Place): string[] => urls.map((url) => url.trim()).filter(Boolean)
+
 /** The request's spatial_domain, or undefined where nothing is named yet. */
 export const domainOf = (place: Place): Record<string, unknown> | undefined => {
   const { kind } = place
   if (kind === 'urls') {
-    const urls = place.urls.map((url) => url.trim()).filter(Boolean)
+    const urls = urlsOf(place)
     return urls.length ? { urls } : undefined
   }
   if (kind === 'draw')
@@ -80,7 +82,7 @@ const DrawMap = ({
   about,
 }: {
   place: Place
-  onPlace: (place: Place) => void
+  onPlace: (next: Partial<Place>) => void
   about: About
 }) => {
   const { Chunk, error } = useChunk(() => import('../map/draw-map.tsx'))
@@ -91,42 +93,65 @@ const DrawMap = ({
       basemap={about.basemap}
       bbox={place.bbox}
       polygons={place.drawn}
-      onShapes={(bbox, drawn) => onPlace({ ...place, bbox, drawn })}
+      onShapes={(bbox, drawn) => onPlace({ bbox, drawn })}
     />
   )
 }
 
 const NAMES = ['West', 'South', 'East', 'North'] as const
 
+/** What is wrong with the edges of a box in degrees; empty while one is not typed yet. */
+const edgesError = (texts: readonly string[]): string => {
+  if (texts.some((one) => one.trim() === '')) return ''
+  const [west, south, east, north] = texts.map(Number) as [number, number, number, number]
+  if (texts.some((one) => Number.isNaN(Number(one)))) return 'Each edge is a number of degrees.'
+  if (Math.abs(west) > 180 || Math.abs(east) > 180) return 'West and East are within 180 degrees.'
+  if (south >= north || south < -90 || north > 90) return 'South must lie below North.'
+  // Beyond it only a box across 180 degrees has its west at the greater number.
+  return west === east || (west > east && west - east < 180) ? 'West must lie below East.' : ''
+}
+
 /** The first box in numbers: for the keyboard, and for exact edges. */
-const BoxFields = ({ place, onPlace }: { place: Place; onPlace: (place: Place) => void }) => {
-  const [texts, setTexts] = useState<readonly string[]>()
+const BoxFields = ({
+  place,
+  onPlace,
+}: {
+  place: Place
+  onPlace: (next: Partial<Place>) => void
+}) => {
   const box = place.bbox[0]
-  const shown = texts ??
-    box?.map((degrees) => String(Number(degrees.toFixed(5)))) ?? ['', '', '', '']
+  const given = JSON.stringify(box ?? null)
+  // As they are typed, until another box is drawn.
+  const [typed, setTyped] = useState<{ of: string; texts: readonly string[] }>()
+  const own = box?.map((degrees) => String(Number(degrees.toFixed(6)))) ?? ['', '', '', '']
+  const shown = typed?.of === given ? typed.texts : own
   const change = (n: number, text: string) => {
-    const next = shown.map((old, m) => (m === n ? text : old))
-    setTexts(next)
-    const [west, south, east, north] = next.map(Number) as [number, number, number, number]
-    if (next.every((one) => one.trim() !== '') && west < east && south < north)
-      onPlace({ ...place, bbox: [[west, south, east, north], ...place.bbox.slice(1)] })
+    const texts = shown.map((old, m) => (m === n ? text : old))
+    if (texts.some((one) => one.trim() === '') || edgesError(texts))
+      return setTyped({ of: given, texts })
+    const next = texts.map(Number)
+    setTyped({ of: JSON.stringify(next), texts })
+    onPlace({ bbox: [next, ...place.bbox.slice(1)] })
   }
+  const error = edgesError(shown)
   return (
-    <div class="row four">
-      {NAMES.map((name, n) => (
-        <Field key={name} label={name}>
-          {(ids) => (
-            <input
-              {...ids}
-              inputMode="decimal"
-              value={shown[n]}
-              onInput={(event) => change(n, event.currentTarget.value)}
-              onBlur={() => setTexts(undefined)}
-            />
-          )}
-        </Field>
-      ))}
-    </div>
+    <>
+      <div class="row four">
+        {NAMES.map((name, n) => (
+          <Field key={name} label={name}>
+            {(ids) => (
+              <input
+                {...ids}
+                inputMode="decimal"
+                value={shown[n]}
+                onInput={(event) => change(n, event.currentTarget.value)}
+              />
+            )}
+          </Field>
+        ))}
+      </div>
+      <ErrorNote error={error ? new Error(error) : undefined} />
+    </>
   )
 }
 

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks'
-import { get } from '../api.ts'
+import { fetched, get } from '../api.ts'
 import type { Processor } from '../types.ts'
 import { Field } from '../ui.tsx'
 import {
@@ -24,7 +24,7 @@ export const savedProcessor = async (
   const same = JSON.stringify(parameters) === JSON.stringify(known?.processor_parameters ?? {})
   if (!id || !parameters || same) return id
   const whole = await get<Processor>(`v2/generic-processor/${encodeURIComponent(id)}`)
-  const script = await (await fetch(whole.processor_presigned_url!)).blob()
+  const script = await (await fetched(whole.processor_presigned_url!)).blob()
   const file = whole.processor_file_path!.split('/').at(-1)!
   const made = await uploadProcessor(
     script,

@@ -10,7 +10,7 @@ const isOpen = (status: string) => ['RUNNING', 'READY'].includes(status)
 /** The day of a task's scene: its files are named by it. */
 export const dayOf = (task: Task): string => {
   const files = task.pipeline_steps.flatMap(({ artifacts }) => Object.values(artifacts ?? {}))
-  return files.map((file) => /^(\d{4}-\d\d-\d\d)/.exec(file)?.[1]).find(Boolean) ?? ''
+  return files.map((file) => /\d{4}-\d\d-\d\d/.exec(file)?.[0]).find(Boolean) ?? ''
 }
 const nameOf = (task: Task): string => task.task_id.slice(task.task_id.lastIndexOf('-task') + 1)
 const labelOf = (task: Task): string => {

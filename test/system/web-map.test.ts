@@ -1,0 +1,249 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { PutBucketCorsCommand, S3Client } from '@aws-sdk/client-s3'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Client, type Process, type Service, startService } from '../support/api.ts'
+import { coloursOnMap, openTab, openView, signIn, startBrowser } from '../support/browser.ts'
+import { startMapServer } from '../support/geoserver/mapserver.ts'
+import { type Geoserver, startGeoserver } from '../support/geoserver/server.ts'
+import { wms } from '../support/geoserver/wms.ts'
+import { geotiff, lakeScene } from '../support/geotiff.ts'
+import { startS3, type TestS3 } from '../support/services.ts'
+
+let browser: Browser
+let s3: TestS3
+let maps: Awaited<ReturnType<typeof startMapServer>>
+let geoserver: Geoserver
+let basemap: Server
+let service: Service
+let api: Process
+let anna: Client
+
+const SIZE = 96
+const WATER = [0x45, 0x89, 0xff]
+/** Of lakeScene: the lake's middle, the land in a corner; beside the scene is the base map alone. */
+const LAKE = [600_000 + SIZE * 5, 4_300_000 - SIZE * 5] as const
+const SHORE = [600_000 + SIZE, 4_300_000 - SIZE] as const
+const BESIDE = [600_000 - SIZE, 4_300_000 - SIZE * 5] as const
+
+/** Digital numbers of a scene of land alone. */
+const drought = (band: number): number =>
+  [1150, 900, 850, 620, 1100, 2500, 3100, 3200, 3400, 1100, 15, 1700, 850][band]!
+
+/** A base map of one colour. */
+const BASE = [0xc8, 0x28, 0xa0]
+const TILE = `<svg xmlns="http://www.w3.org/2000/svg" width="256" height="256"><rect width="256" height="256" fill="#c828a0"/></svg>`
+const tiles = async (): Promise<Server> => {
+  const server = createServer((_, answer) =>
+    answer
+      .writeHead(200, { 'Content-Type': 'image/svg+xml', 'Access-Control-Allow-Origin': '*' })
+      .end(TILE),
+  )
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  return server
+}
+
+/** What docs/operations.md asks of a bucket, so that the page may read and write it. */
+const allowPage = async (): Promise<void> => {
+  const client = new S3Client({
+    ...{ endpoint: s3.endpoint, region: s3.region, forcePathStyle: true },
+    credentials: { accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey },
+  })
+  const rule = { AllowedMethods: ['GET', 'HEAD', 'PUT'], AllowedHeaders: ['*'] }
+  const ExposeHeaders = ['Content-Range', 'Content-Length', 'ETag']
+  const CORSRules = [{ ...rule, AllowedOrigins: [api.url], ExposeHeaders }]
+  const CORSConfiguration = { CORSRules }
+  await client.send(new PutBucketCorsCommand({ Bucket: s3.bucket, CORSConfiguration }))
+  client.destroy()
+}
+
+beforeAll(async () => {
+  browser = await startBrowser()
+  s3 = await startS3()
+  maps = await startMapServer()
+  geoserver = await startGeoserver({ ows: wms(maps) })
+  basemap = await tiles()
+  const { port } = basemap.address() as AddressInfo
+  service = await startService({
+    ...s3.settings,
+    ...{ GEOSERVER_URL: geoserver.url, GEOSERVER_USERNAME: 'admin' },
+    ...{ GEOSERVER_PASSWORD: 'geoserver', BASEMAP_ATTRIBUTION: 'Tiles <b>of</b> the test' },
+    BASEMAP_URL: `http://127.0.0.1:${port}/{z}/{x}/{y}.svg`,
+  })
+  api = await service.launch('start')
+  anna = await service.client(api.url, 'anna@example.org')
+  await allowPage()
+})
+afterAll(async () => {
+  await browser?.close()
+  await service?.close()
+  geoserver?.close()
+  basemap?.close()
+  await maps?.stop()
+  await s3?.stop()
+})
+
+/** tiny-water that shows its chance of land as a ramp besides. */
+const rampModel = async (): Promise<string> => {
+  const [shipped] = (await anna.get('/v2/models?internal_name=tiny-water')).body.results
+  const ramp = {
+    ...{ workspace: 'geofm', layer_name: 'chance', display_name: 'Chance of land' },
+    ...{ filepath_key: 'model_output_probabilities', z_index: 2, visible_by_default: 'False' },
+    geoserver_style: {
+      regression: [
+        { color: '#ff0000', label: 'none', opacity: 1, quantity: 0 },
+        { color: '#00ff00', label: 'sure', opacity: 1, quantity: 1 },
+      ],
+    },
+  }
+  const { status, body } = await anna.post('/v2/models', {
+    ...{ ...shipped, display_name: 'ramp-water' },
+    inference: { ...shipped.inference, output_on_inference: ['prediction', 'probabilities'] },
+    geoserver_push: [...shipped.geoserver_push, ramp],
+  })
+  expect([status, body.id], JSON.stringify(body)).toEqual([201, expect.anything()])
+  return body.id
+}
+
+const at = (points: Record<string, readonly [number, number]>, page: Page) =>
+  coloursOnMap(browser, page, Object.values(points))
+const isWater = ([colour]: number[][]) => String(colour) === String(WATER)
+
+test('two days in S3 over the operator’s base map: slider, ramp, swipe, WMS of a day', async () => {
+  const { page, context, problems } = await openTab(browser)
+  await signIn(page, api.url, anna.key)
+  await openView(page, `new?model=${await rampModel()}`, 'New run')
+  await page.getByLabel('GeoTIFF files').setInputFiles([
+    { name: '2024-06-10_lake.tif', mimeType: 'image/tiff', buffer: lakeScene(11, SIZE) },
+    { name: 'dry 20240620.tif', mimeType: 'image/tiff', buffer: geotiff(SIZE, 13, drought) },
+  ])
+  await page.getByLabel('Name of the place').fill('Two days')
+  await page.getByLabel('What would run').getByText('2024-06-10, 2024-06-20').waitFor()
+  await page.getByRole('button', { name: 'Start', exact: true }).click()
+  await page.getByRole('heading', { name: 'Two days', exact: true }).waitFor()
+  await page.locator('.heading .status.good').waitFor({ timeout: 600_000 })
+  const slider = page.getByRole('slider', { name: 'Date' })
+  const seen = () => at({ LAKE, SHORE, BESIDE }, page)
+
+  // The last day is shown first: there is no lake.
+  await expect
+    .poll(seen)
+    .toSatisfy(
+      (all) => !isWater(all) && String(all[2]) === String(BASE) && Math.max(...all[0]) < 120,
+    )
+  await slider.fill('0')
+  await expect.poll(seen).toSatisfy(isWater)
+  await page.getByLabel('Chance of land', { exact: true }).check()
+  await expect
+    .poll(seen)
+    .toSatisfy(([lake, shore]) => lake[0] > 230 && lake[1] < 25 && shore[0] < 25 && shore[1] > 230)
+  const legend = await page.locator('.layer', { hasText: 'Chance of land' }).last().textContent()
+  expect(legend).toMatch(/none \(0\).*sure \(1\)/)
+
+  // Right of the middle the layers, left of it the scene.
+  await page.getByLabel('Swipe between').fill('50')
+  const halves = { LEFT: [LAKE[0] - 100, LAKE[1]], RIGHT: [LAKE[0] + 100, LAKE[1]] } as const
+  await expect
+    .poll(() => at(halves, page))
+    .toSatisfy(([left, right]) => Math.max(...left) < 120 && right[0] > 230)
+  await page.getByLabel('Swipe between').fill('0')
+  await page.getByLabel('Chance of land', { exact: true }).uncheck()
+  await page.getByLabel('Water', { exact: true }).uncheck()
+  await page.getByLabel('Water (GeoServer)', { exact: true }).check()
+  await expect.poll(seen).toSatisfy(isWater)
+  await slider.fill('1')
+  await expect.poll(seen).toSatisfy((all) => !isWater(all))
+  expect(problems).toEqual([])
+  await context.close()
+})
+
+test('a drawn box and polygon, typed edges, GeoJSON and MGRS tiles are what is planned', async () => {
+  const { page, context, problems } = await openTab(browser)
+  let domain: any
+  page.on('request', (request) => {
+    if (request.url().endsWith('/dry-run')) domain = request.postDataJSON().spatial_domain
+  })
+  await signIn(page, api.url, anna.key)
+  await openView(page, 'new', 'New run')
+  await page.getByLabel('Model', { exact: true }).selectOption({ label: 'tiny-water v1' })
+  await page.getByRole('radio', { name: 'Draw' }).check({ force: true })
+  await page.getByLabel('From', { exact: true }).fill('2024-06-01')
+  const map = page.locator('.map.draw')
+  await map.locator('canvas').first().waitFor()
+  await map.scrollIntoViewIfNeeded()
+  const click = async (x: number, y: number) => {
+    const box = (await map.boundingBox())!
+    await page.mouse.move(box.x + x, box.y + y, { steps: 4 })
+    await page.mouse.click(box.x + x, box.y + y)
+  }
+  await click(200, 100)
+  await click(260, 130)
+  await expect.poll(() => domain?.bbox?.length).toBe(1)
+  const [west, south, east, north] = domain.bbox[0] as [number, number, number, number]
+  const degrees = (east - west) / 60
+  expect(degrees).toBeGreaterThan(0)
+  expect(north).toBeGreaterThan(south)
+  await expect
+    .poll(() =>
+      page.locator('.row.four input').evaluateAll((all: any[]) => all.map((one) => +one.value)),
+    )
+    .toEqual([west, south, east, north])
+
+  await page.getByRole('radio', { name: 'Polygon', exact: true }).check({ force: true })
+  await click(400, 100)
+  await click(460, 130)
+  // What is half drawn outlasts an answer of the planner.
+  const answered = page.waitForResponse((answer) => answer.url().endsWith('/dry-run'))
+  await page.getByLabel('Name of the place').fill('Here')
+  await answered
+  await map.scrollIntoViewIfNeeded()
+  await click(400, 130)
+  await click(400, 100)
+  await expect.poll(() => domain.polygons?.length).toBe(1)
+  const { coordinates } = domain.polygons[0]
+  const [left, right] = [400, 460].map((x) => west + (x - 200) * degrees) as [number, number]
+  const corners = [
+    [left, north],
+    [right, south],
+    [left, south],
+    [left, north],
+  ]
+  expect(coordinates[0].flat()).toHaveLength(8)
+  for (const [n, value] of corners.flat().entries())
+    expect(coordinates[0].flat()[n]).toBeCloseTo(value, 3)
+
+  for (const [name, value] of Object.entries({
+    West: '10',
+    South: '45',
+    East: '10.5',
+    North: '45.5',
+  }))
+    await page.getByLabel(name, { exact: true }).fill(value)
+  await expect.poll(() => domain.bbox).toEqual([[10, 45, 10.5, 45.5]])
+  await page.getByLabel('East', { exact: true }).fill('9')
+  await page.getByText('West must lie below East.').waitFor()
+
+  await page.getByRole('radio', { name: 'GeoJSON' }).check({ force: true })
+  await page.locator('textarea').fill('{"type":')
+  await page.getByText('This is not JSON').waitFor()
+  const geometry = {
+    type: 'Polygon',
+    coordinates: [
+      [
+        [10, 45],
+        [10.1, 45],
+        [10.1, 45.1],
+        [10, 45],
+      ],
+    ],
+  }
+  await page.locator('textarea').fill(JSON.stringify({ type: 'Feature', properties: {}, geometry }))
+  await expect.poll(() => domain).toEqual({ polygons: [geometry] })
+  await page.getByRole('radio', { name: 'MGRS tiles' }).check({ force: true })
+  await page.getByRole('textbox', { name: 'MGRS tiles' }).fill('30sxh 31TCJ')
+  await expect.poll(() => domain).toEqual({ tiles: ['30SXH', '31TCJ'] })
+  await page.getByText('connector.missing_credentials').waitFor()
+  expect(problems).toEqual([])
+  await context.close()
+})
