@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import sys
+import types
 
 import pytest
 
@@ -64,3 +65,38 @@ def test_what_no_argument_can_be_is_named(parameters):
     with pytest.raises(check.Breach) as breach:
         check.command_of(False, "/s.py", parameters, "/in/a.tif", "/work")
     assert breach.value.code == "processor.parameters"
+
+
+@pytest.mark.parametrize(
+    ("transform", "crs", "words"),
+    [
+        ((float("nan"), 0, 5e5, 0, -10, 45e5), "EPSG:32630", "pixels have no size"),
+        ((10, 0, float("inf"), 0, -10, 45e5), "EPSG:32630", "pixels have no size"),
+        ((0, 0, 5e5, 0, 0, 45e5), "EPSG:32630", "pixels have no size"),
+        ((10, 10, 5e5, 10, 10, 45e5), "EPSG:32630", "pixels have no size"),
+        ((10, 0, 5e5, 0, -10, 45e5), 'LOCAL_CS["x",UNIT["metre",1]]', "on no map"),
+        ((10, 0, 5e5, 0, -10, 45e5), 'GEOCCS["x",DATUM["WGS_1984",SPHEROID["WGS 84",6378137,298.257223563]],PRIMEM["Greenwich",0],UNIT["metre",1]]', "on no map"),
+    ],
+)  # fmt: skip
+def test_a_raster_of_a_place_that_no_map_has_is_refused(tmp_path, transform, crs, words):
+    import numpy
+    import rasterio
+
+    raster = load("raster", os.path.join(HERE, "program/raster.py"))
+    path = str(tmp_path / "a.tif")
+    kept = {"driver": "GTiff", "height": 8, "width": 8, "count": 1, "dtype": "uint8", "crs": crs}
+    with rasterio.open(path, "w", transform=rasterio.Affine(*transform), **kept) as file:
+        file.write(numpy.ones((1, 8, 8), "uint8"))
+    with pytest.raises(raster.Bad, match=words):
+        raster.run({"path": path, "name": "a.tif", "input": "", "target": str(tmp_path / "cog.tif"), "memory_mb": 300})
+
+
+def test_a_thousand_files_of_one_name_are_named_at_once(monkeypatch):
+    monkeypatch.setitem(sys.modules, "seccomp", types.ModuleType("seccomp"))  # the sandbox's image alone has it
+    collect = load("collect", os.path.join(HERE, "program/collect.py"))
+    taken: set[str] = set()
+    for n in range(1000):
+        name = collect.free_name("x.csv", {"a.tif"}, taken, "scene")
+        assert name == ("x.csv" if n == 0 else f"x_{n + 1}.csv")
+        taken.add(name)
+    assert collect.free_name("scene_rgb.tif", set(), set(), "scene") == "processor_scene_rgb.tif"

@@ -1,5 +1,6 @@
 """What the script left: regular files only, names made safe, the new raster found and written as COG."""
 
+import itertools
 import json
 import os
 import re
@@ -94,8 +95,8 @@ def free_name(name: str, pipeline: set[str], taken: set[str], stem: str) -> str:
     ours = name in pipeline or (stem and re.fullmatch(rf"{re.escape(stem)}(_.*)?\.tiff?", name))
     wanted = f"processor_{name}" if ours else name
     start, dot, ending = wanted.rpartition(".")
-    tries = [wanted, *(f"{start or ending}_{n}{dot + ending if start else ''}" for n in range(2, MAX_FILES + 2))]
-    return next(one for one in tries if one not in taken | pipeline)
+    tries = itertools.chain([wanted], (f"{start or ending}_{n}{dot + ending if start else ''}" for n in itertools.count(2)))
+    return next(one for one in tries if one not in taken and one not in pipeline)
 
 
 def hand_out(path: str, target: str) -> None:

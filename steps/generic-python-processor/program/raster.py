@@ -6,11 +6,13 @@ or ``{"message": ...}`` on its last line.
 """
 
 import json
+import math
 import os
 import sys
 
 import numpy
 import rasterio
+from rasterio._err import CPLE_BaseError  # what is raised while pixels are copied
 from rasterio.crs import CRS
 from rasterio.shutil import copy
 
@@ -72,6 +74,15 @@ def place_of(raster, name: str, given) -> tuple | None:
     return raster.crs or given.crs, given.transform if raster.transform.is_identity else raster.transform
 
 
+def check_place(name: str, crs, transform) -> None:
+    """Raises ``Bad`` for a place that no map has: later steps would divide by its pixels."""
+    values = list(transform)[:6]
+    if not all(math.isfinite(value) for value in values) or transform.determinant == 0:
+        raise Bad(f"{name} has the transform {values}, whose pixels have no size: write it with its input's transform")
+    if crs is not None and not (crs.is_geographic or crs.is_projected):
+        raise Bad(f"{name} has a CRS that is on no map, {crs.to_string()[:100]}: write it with its input's crs")
+
+
 def write_cog(path: str, target: str, place: tuple | None) -> None:
     source = path
     if place:  # a VRT of our own making over it, as the COG driver takes the place of its source
@@ -92,6 +103,7 @@ def run(request: dict) -> dict:
         grid = grid_of(raster)
         given = rasterio.open(request["input"], driver="GTiff") if request["input"] else None
         place = place_of(raster, name, given)
+        check_place(name, *(place or (raster.crs, raster.transform)))
     if place:
         grid |= {"crs": place[0].to_string(), "transform": list(place[1])[:6]}
     write_cog(path, request["target"], place)
@@ -106,7 +118,7 @@ if __name__ == "__main__":
             answer = run(request)
         except Bad as bad:
             answer = {"message": str(bad)}
-        except rasterio.errors.RasterioError as failure:
+        except (rasterio.errors.RasterioError, CPLE_BaseError) as failure:
             cause = str(failure.__cause__ or failure).replace(os.path.dirname(request["path"]) + "/", "")
             answer = {"message": f"{request['name']} cannot be read as GeoTIFF: close it before the script ends ({cause[:300]})"}
     print("\n" + json.dumps(answer))
