@@ -2,9 +2,11 @@ import { sql } from 'kysely'
 import { z } from 'zod'
 import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
-import { told } from '../http/answers.ts'
+import { timeText, told } from '../http/answers.ts'
+import { cursorAfter, cursorText, placeOf } from '../http/cursors.ts'
 import { inTransaction } from '../http/idempotency.ts'
-import { fail, KEY_USED, type Router, uuid, uuidParams } from '../http/routing.ts'
+import { timeOf } from '../http/newest.ts'
+import { cursorPaging, fail, KEY_USED, type Router, uuid, uuidParams } from '../http/routing.ts'
 import { inOrder } from '../http/pages.ts'
 import { checkRecords } from '../quota/records.ts'
 import { overQuota } from '../quota/runs.ts'
@@ -20,6 +22,8 @@ const NOT_OWNER = 'Only group owners can perform this action'
 const NOT_YOURS = 'You can only share artifacts that you own'
 const LAST_OWNER = 'Cannot demote the last owner. Promote another member to owner first.'
 
+/** Place in the list of groups, which is in the order that one came into them. */
+const joined = z.tuple([timeText, uuid])
 const email = z
   .string()
   .max(255)
@@ -153,21 +157,33 @@ export const groupRoutes = (router: Router, db: Db, config: Config): void => {
       method: 'get',
       path,
       tag,
-      summary: 'Your groups',
+      summary: 'Your groups; with a cursor some of them, and a Link header (next) to more',
+      query: z.object({ limit: cursorPaging.limit, cursor: cursorText }),
       responses: { 200: told('Groups', groups, [aGroup]) },
     },
-    async ({ reply, user }) => {
+    async ({ reply, user, query }) => {
+      const { cursor, limit } = query
+      const after = placeOf(cursor, joined)
       const rows = await db
         .selectFrom('group_members')
-        .select('group_id')
+        .select(['group_id', timeOf(sql.ref('added_at')).as('at')])
         .where('user_email', '=', lower(user))
+        .$if(!!after, (q) =>
+          q.where(
+            sql<boolean>`(added_at, group_id) > (${after![0]}::timestamptz, ${after![1]}::uuid)`,
+          ),
+        )
         .orderBy('added_at')
+        .orderBy('group_id')
+        .$if(cursor !== undefined, (q) => q.limit(limit))
         .execute()
-      return reply.array(
-        200,
-        rows.map((row) => row.group_id),
-        answers,
-      )
+      const ids = rows.map((row) => row.group_id)
+      const places = rows.map(({ at, group_id }) => [at, group_id])
+      return reply.array(200, ids, answers, (count) => {
+        // Cut short, for its length: it goes on though no cursor was asked for.
+        const asked = count < ids.length ? '' : undefined
+        return cursorAfter(cursor ?? asked, places, count, limit).next_cursor
+      })
     },
   )
   router.add(

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Ctx } from './context.ts'
-import { nextCursor } from './cursors.ts'
+import { nextCursor, nextUrl } from './cursors.ts'
 import { arrayBody, listBody } from './pages.ts'
 
 /** Schemas of answers by the names that they have in the OpenAPI document. */
@@ -76,10 +76,16 @@ export class Reply<R> {
     status: S,
     ids: readonly Id[],
     read: (ids: Id[]) => Promise<BodyOf<R, S> & readonly unknown[]>,
+    /** `next_cursor` of what was told, for a list that was asked for by a cursor */
+    next: (count: number) => string | null | undefined = () => undefined,
   ): Promise<Answer> {
-    const type = { 'Content-Type': 'application/json' }
-    const body = await arrayBody(ids, read)
-    return this.c.body(body, status as never, type) as Response as Answer
+    const { body, count } = await arrayBody(ids, read)
+    const cursor = next(count)
+    const headers = {
+      'Content-Type': 'application/json',
+      ...(cursor ? { Link: `<${nextUrl(this.c.req.url, cursor)}>; rel="next"` } : {}),
+    }
+    return this.c.body(body, status as never, headers) as Response as Answer
   }
 
   /** Without a body. */
@@ -126,23 +132,14 @@ export const stampFields = {
   created_at: timeText,
   updated_at: timeText,
 }
-/** A page of a list that goes on by cursors, too. */
-export const cursorPageOf = <S extends z.ZodType>(id: string, entry: S) =>
-  named(
-    id,
-    z.object({
-      total_records: z.int().min(0),
-      page_count: z.int().min(0),
-      next_cursor: nextCursor,
-      results: z.array(entry),
-    }),
-  )
+/** A page of a list; one that was asked for by a cursor says how it goes on. */
 export const pageOf = <S extends z.ZodType>(id: string, entry: S) =>
   named(
     id,
     z.object({
       total_records: z.int().min(0),
       page_count: z.int().min(0),
+      next_cursor: nextCursor,
       results: z.array(entry),
     }),
   )

@@ -32,7 +32,14 @@ export const corsFor = (origins: readonly string[]): MiddlewareHandler<Vars> => 
       ...['Last-Event-ID', 'X-Internal-Token', 'X-Request-Id', 'traceparent', 'tracestate'],
     ],
     exposeHeaders: [
-      ...['ETag', 'Retry-After', 'Idempotency-Replayed', 'RateLimit-Limit', 'RateLimit-Remaining'],
+      ...[
+        'ETag',
+        'Link',
+        'Retry-After',
+        'Idempotency-Replayed',
+        'RateLimit-Limit',
+        'RateLimit-Remaining',
+      ],
       ...[
         'X-Request-Id',
         'RateLimit-Reset',

@@ -47,5 +47,13 @@ export const cursorAfter = (
   return { next_cursor: more ? encode(places[count - 1]!) : null }
 }
 
+/** A list's own address with another cursor: what a Link of `rel="next"` leads to (RFC 8288). */
+export const nextUrl = (url: string, cursor: string): string => {
+  const { searchParams } = new URL(url)
+  searchParams.set('cursor', cursor)
+  // Relative to the list: a proxy may have it under another path.
+  return `?${searchParams}`
+}
+
 /** A row's number in a list of newest first. */
 export const numbered = z.tuple([z.string().regex(/^\d{1,18}$/)])

@@ -44,9 +44,9 @@ export const arrayBody = async <Id>(
   ids: readonly Id[],
   read: (ids: Id[]) => Promise<readonly unknown[]>,
   rows = 20,
-): Promise<Buffer<ArrayBuffer>> => {
-  const { pieces } = await entriesOf(ids, read, rows)
-  return Buffer.concat([Buffer.from('['), ...pieces, Buffer.from(']')])
+): Promise<{ body: Buffer<ArrayBuffer>; count: number }> => {
+  const { pieces, count } = await entriesOf(ids, read, rows)
+  return { body: Buffer.concat([Buffer.from('['), ...pieces, Buffer.from(']')]), count }
 }
 
 /** Rows in the order of their ids. */

@@ -1,3 +1,4 @@
+import { cursorText } from './cursors.ts'
 import type { Hono } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { z } from 'zod'
@@ -206,3 +207,10 @@ const wholeNumber = (fallback: number, most = Infinity) =>
 /** Whatever is asked for: `page_count` says how many came. */
 const LONGEST_PAGE = 10_000
 export const paging = { limit: wholeNumber(25, LONGEST_PAGE), skip: wholeNumber(0) }
+/** Of a list that goes on by cursors, too. */
+export const cursorPaging = { ...paging, cursor: cursorText }
+export interface ListPage {
+  readonly limit: number
+  readonly skip: number
+  readonly cursor?: string | undefined
+}

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { anyObject, bboxArray as bbox, cursorPageOf, named, stampFields } from '../http/answers.ts'
+import { anyObject, bboxArray as bbox, pageOf, named, stampFields } from '../http/answers.ts'
 import { nextCursor } from '../http/cursors.ts'
 import { uuid } from '../http/routing.ts'
 
@@ -42,7 +42,7 @@ export const inferenceSchema = named(
     tasks_count_waiting: count,
   }),
 )
-export const inferencesSchema = cursorPageOf('Inferences', inferenceSchema)
+export const inferencesSchema = pageOf('Inferences', inferenceSchema)
 
 export const step = named(
   'Step',

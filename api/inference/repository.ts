@@ -1,13 +1,11 @@
 import { sql } from 'kysely'
-import { z } from 'zod'
 import { INFERENCE_ENDS, TASK_ENDS } from '../../pipelines/status.ts'
 import type { Config } from '../config.ts'
 import { type Db, json, notify, type WireStep } from '../database/database.ts'
 import { inTransaction } from '../http/idempotency.ts'
-import { timeText } from '../http/answers.ts'
 import { numbered, placeOf } from '../http/cursors.ts'
+import { newestFirst } from '../http/newest.ts'
 import { inOrder } from '../http/pages.ts'
-import { uuid } from '../http/routing.ts'
 import { visible } from '../database/visibility.ts'
 import { checkRuns } from '../quota/runs.ts'
 import { lockInference, recount } from './counts.ts'
@@ -58,14 +56,7 @@ const ASKED = sql<Asked>`json_build_object(
   'generic_processor', inference_config->'generic_processor',
   'maxcc', inference_config->'maxcc')`
 
-/** To the microsecond, as Postgres orders by it. */
-const AT = sql<string>`to_char(inf_inference.created_at at time zone 'UTC',
-  'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
-const place = z.tuple([timeText, uuid])
-/** Rows after a place of the list: older, or as old with a larger id. */
-const beyond = (at: string, id: string) => sql<boolean>`(
-  inf_inference.created_at < ${at}::timestamptz
-  or (inf_inference.created_at = ${at}::timestamptz and inf_inference.id > ${id}::uuid))`
+const NEWEST = newestFirst('inf_inference')
 interface Page {
   readonly limit?: number | undefined
   readonly skip: number
@@ -171,10 +162,9 @@ export const inferenceRepository = (db: Db, config: Config) => {
             sql<boolean>`inf_inference.demo->'demo' = ${JSON.stringify(filter.saved)}::jsonb`,
           ),
         )
-      const after = placeOf(filter.cursor, place)
       const found = await where
-        .select(['inf_inference.id', AT.as('at')])
-        .$if(!!after, (q) => q.where(beyond(after![0], after![1])))
+        .select(['inf_inference.id', NEWEST.at.as('at')])
+        .where(NEWEST.after(filter.cursor))
         .orderBy('inf_inference.created_at', 'desc')
         .orderBy('inf_inference.id')
         .limit(filter.limit)

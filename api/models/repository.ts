@@ -2,13 +2,16 @@ import { sql } from 'kysely'
 import type { Config } from '../config.ts'
 import { type Db, json } from '../database/database.ts'
 import { inTransaction } from '../http/idempotency.ts'
+import { newestFirst } from '../http/newest.ts'
 import { inOrder } from '../http/pages.ts'
+import type { ListPage } from '../http/routing.ts'
 import { checkRecords } from '../quota/records.ts'
 import { checkStored } from '../quota/runs.ts'
 import { visible } from '../database/visibility.ts'
 import { internalName, type modelInput, type ModelRow } from './schema.ts'
 import type { z } from 'zod'
 
+const NEWEST = newestFirst('inf_model')
 type Input = z.output<typeof modelInput>
 
 /** Reads and writes of `inf_model`. */
@@ -64,8 +67,8 @@ export const modelRepository = (db: Db, config: Config) => {
           .executeTakeFirstOrThrow()
       }),
 
-    /** Ids of a page, newest first, and how many there are in all. */
-    list: async (user: string, name: string | undefined, limit: number, skip: number) => {
+    /** Places of a page, newest first, and how many there are in all. */
+    list: async (user: string, name: string | undefined, page: ListPage) => {
       const where = live()
         .where(readable(user))
         .$if(!!name, (q) =>
@@ -73,17 +76,18 @@ export const modelRepository = (db: Db, config: Config) => {
         )
       const rows = await where
         .clearSelect()
-        .select('id')
+        .select(['id', NEWEST.at.as('at')])
+        .where(NEWEST.after(page.cursor))
         .orderBy('created_at', 'desc')
         .orderBy('id')
-        .limit(limit)
-        .offset(skip)
+        .limit(page.limit)
+        .offset(page.skip)
         .execute()
       const { total } = await where
         .clearSelect()
         .select(sql<string>`count(*)`.as('total'))
         .executeTakeFirstOrThrow()
-      return { ids: rows.map(({ id }) => id), total: Number(total) }
+      return { places: rows.map(({ at, id }) => [at, id] as const), total: Number(total) }
     },
 
     /** Rows of a list's ids; a model's metadata may be large, so a list reads few at a time. */

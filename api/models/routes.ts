@@ -2,9 +2,10 @@ import { z } from 'zod'
 import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
 import { told } from '../http/answers.ts'
+import { cursorAfter } from '../http/cursors.ts'
 import { inTransaction } from '../http/idempotency.ts'
 import { MIDDLE } from '../http/limits.ts'
-import { fail, KEY_USED, paging, type Router, uuidParams } from '../http/routing.ts'
+import { cursorPaging, fail, KEY_USED, type Router, uuidParams } from '../http/routing.ts'
 import type { Store } from '../storage/store.ts'
 import { aModel, anItem, deployed, mlmItem, modelSchema, modelsSchema } from './answers.ts'
 import { modelRepository } from './repository.ts'
@@ -46,7 +47,7 @@ export const modelRoutes = (router: Router, db: Db, config: Config, store: Store
   router.add(
     {
       ...{ method: 'get', path, tag, summary: 'List models, newest first' },
-      query: z.object({ internal_name: z.string().optional(), ...paging }),
+      query: z.object({ internal_name: z.string().optional(), ...cursorPaging }),
       responses: {
         200: told('Models', modelsSchema, {
           ...{ total_records: 1, page_count: 1 },
@@ -55,9 +56,12 @@ export const modelRoutes = (router: Router, db: Db, config: Config, store: Store
       },
     },
     async ({ reply, user, query }) => {
-      const { internal_name, limit, skip } = query
-      const { ids, total } = await models.list(user, internal_name, limit, skip)
-      const head = (page_count: number) => ({ total_records: total, page_count })
+      const { places, total } = await models.list(user, query.internal_name, query)
+      const ids = places.map(([, id]) => id)
+      const head = (page_count: number) => ({
+        ...{ total_records: total, page_count },
+        ...cursorAfter(query.cursor, places, page_count, query.limit),
+      })
       const read = async (some: string[]) => (await models.listed(some)).map(modelAnswer)
       return reply.list(200, 'results', { head, ids, read, rows: 3 })
     },

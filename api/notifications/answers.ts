@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { anyObject, cursorPageOf, named, timeText } from '../http/answers.ts'
+import { anyObject, pageOf, named, timeText } from '../http/answers.ts'
 import { uuid } from '../http/routing.ts'
 
 /** Answers of `/v2/notifications`, with the keys in the order that they are sent in. */
@@ -13,7 +13,7 @@ export const note = named(
   'Notification',
   z.object({ ...noteFields, timestamp: timeText, event_id: uuid }),
 )
-export const notesSchema = cursorPageOf('Notifications', note)
+export const notesSchema = pageOf('Notifications', note)
 export const notedSchema = named(
   'Noted',
   z.object({ ...noteFields, timestamp: timeText.nullable(), event_id: uuid }),

@@ -7,7 +7,9 @@ import { HttpError, problemsOf } from '../http/errors.ts'
 import { told } from '../http/answers.ts'
 import { parseJson } from '../http/json.ts'
 import type { Ctx } from '../http/context.ts'
-import { fail, KEY_USED, paging, type Router, uuidParams } from '../http/routing.ts'
+import { cursorPaging, fail, KEY_USED, type Router, uuidParams } from '../http/routing.ts'
+import { cursorAfter } from '../http/cursors.ts'
+import { newestFirst } from '../http/newest.ts'
 import { inOrder } from '../http/pages.ts'
 import { checkRecords } from '../quota/records.ts'
 import { checkStored } from '../quota/runs.ts'
@@ -17,6 +19,7 @@ import { stamps } from '../http/time.ts'
 import { aProcessor, processor, processors } from './answers.ts'
 import { checkScript, scriptName } from './check.ts'
 
+const NEWEST = newestFirst('inf_generic_processor')
 const tag = 'Generic processors'
 const path = '/v2/generic-processor'
 const one = `${path}/:id`
@@ -142,7 +145,7 @@ export const processorRoutes = (
   router.add(
     {
       ...{ method: 'get', path, tag, summary: 'List processors, newest first' },
-      query: z.object(paging),
+      query: z.object(cursorPaging),
       responses: {
         200: told('Processors', processors, {
           ...{ total_records: 1, page_count: 1 },
@@ -153,7 +156,8 @@ export const processorRoutes = (
     async ({ reply, user, query }) => {
       const found = await live(user)
         .clearSelect()
-        .select('id')
+        .select(['id', NEWEST.at.as('at')])
+        .where(NEWEST.after(query.cursor))
         .orderBy('created_at', 'desc')
         .orderBy('id')
         .limit(query.limit)
@@ -164,7 +168,11 @@ export const processorRoutes = (
         .select(sql<string>`count(*)`.as('total'))
         .executeTakeFirstOrThrow()
       const ids = found.map(({ id }) => id)
-      const head = (page_count: number) => ({ total_records: Number(total), page_count })
+      const places = found.map(({ at, id }) => [at, id])
+      const head = (page_count: number) => ({
+        ...{ total_records: Number(total), page_count },
+        ...cursorAfter(query.cursor, places, page_count, query.limit),
+      })
       const read = async (some: string[]) => {
         const rows = await live(user).where('id', 'in', some).execute()
         return inOrder(some, rows, ({ id }) => id).map((row) => answer(row, null))

@@ -15,7 +15,8 @@ import {
   withoutNulls,
 } from '../inference/schema.ts'
 import { told } from '../http/answers.ts'
-import { fail, KEY_USED, paging, type Router } from '../http/routing.ts'
+import { cursorAfter, placeOf } from '../http/cursors.ts'
+import { cursorPaging, fail, KEY_USED, type Router } from '../http/routing.ts'
 import { inOrder } from '../http/pages.ts'
 import { exportLogKey } from '../models/jobs.ts'
 import { LIFETIME, type Store } from '../storage/store.ts'
@@ -54,6 +55,8 @@ const keepOptions = async (
   await db.updateTable('tune').set({ train_options }).where('id', '=', tune.id).execute()
 }
 
+/** Place in the list, which is in order of ids. */
+const named = z.tuple([z.string().min(1).max(100)])
 const params = z.object({ tune_id: z.string().max(100) })
 
 /** `/v2/tunes`, and how a user's own gets there. @see docs/wire.md#tunes */
@@ -75,7 +78,7 @@ export const tuneRoutes = (
   router.add(
     {
       ...{ method: 'get', path: '/v2/tunes', tag, summary: 'Tunes that you can run' },
-      query: z.object(paging),
+      query: z.object(cursorPaging),
       responses: {
         200: told('Tunes', tunesSchema, {
           ...{ total_records: 1, page_count: 1 },
@@ -84,9 +87,11 @@ export const tuneRoutes = (
       },
     },
     async ({ reply, user, query }) => {
+      const after = placeOf(query.cursor, named)
       const found = await live(user)
         .clearSelect()
         .select('id')
+        .$if(!!after, (q) => q.where('id', '>', after![0]))
         .orderBy('id')
         .limit(query.limit)
         .offset(query.skip)
@@ -96,7 +101,11 @@ export const tuneRoutes = (
         .select(sql<string>`count(*)`.as('total'))
         .executeTakeFirstOrThrow()
       const ids = found.map(({ id }) => id)
-      const head = (page_count: number) => ({ total_records: Number(total), page_count })
+      const places = ids.map((id) => [id])
+      const head = (page_count: number) => ({
+        ...{ total_records: Number(total), page_count },
+        ...cursorAfter(query.cursor, places, page_count, query.limit),
+      })
       const read = async (some: string[]) => {
         const rows = await live(user).where('id', 'in', some).execute()
         return inOrder(some, rows, ({ id }) => id).map(tuneAnswer)

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { publish } from '../../api/inference/events.ts'
-import { type Client, type Service, startService, water } from '../support/api.ts'
+import { type Client, SCRIPT, type Service, startService, water } from '../support/api.ts'
 
 const SCENE = 'https://host.example.org/a.tif'
 let service: Service
@@ -12,11 +12,11 @@ beforeAll(async () => {
 afterAll(() => service.close())
 
 /** All entries of a list by cursors, a page at a time; `between` is done after the first page. */
-const walk = async (path: string, key: string, between?: () => Promise<unknown>) => {
+const walk = async (path: string, key: string, between?: () => Promise<unknown>, who = anna) => {
   const pages: any[][] = []
   let cursor: string | null = ''
   while (cursor !== null) {
-    const { status, body } = await anna.get(`${path}?limit=2&cursor=${cursor}`)
+    const { status, body } = await who.get(`${path}?limit=2&cursor=${cursor}`)
     expect(status, JSON.stringify(body)).toBe(200)
     pages.push(body[key])
     cursor = body.next_cursor
@@ -69,6 +69,76 @@ test('an event is told as old as it was written, not as the transaction that wai
   const byTime = results.toSorted((a: any, b: any) => (a.timestamp < b.timestamp ? -1 : 1))
   expect(byTime.at(-1).detail.status).toBe('COMPLETED')
 })
+
+test('models, processors and tunes by cursors, though one comes in between', async () => {
+  const bob = await service.client(anna.url, 'bob@example.org')
+  const model = async () => (await bob.post('/v2/models', { display_name: 'm' })).body.id as string
+  const script = async () => (await bob.processor(SCRIPT)).body.id as string
+  let last = 0
+  const tune = async () => {
+    const own = { train_options: '{}', inference: '{}', created_by: 'bob@example.org' }
+    // In order of ids: one that comes in between stands before what is left.
+    const id = `tune-${++last > 5 ? 0 : last}`
+    await service.db
+      .insertInto('tune')
+      .values({ id, name: 't', ...own })
+      .execute()
+    return id
+  }
+  for (const [path, one, table] of [
+    ['/v2/models', model, 'inf_model'],
+    ['/v2/generic-processor', script, 'inf_generic_processor'],
+    ['/v2/tunes', tune, undefined],
+  ] as const) {
+    const ids = [await one(), await one(), await one(), await one(), await one()]
+    const old = new Date('2024-01-01T00:00:00Z')
+    if (table)
+      await service.db
+        .updateTable(table)
+        .set({ created_at: old })
+        .where('id', 'in', ids.slice(1, 4))
+        .execute()
+    const without = (await bob.get(`${path}?limit=100`)).body
+    const pages = await walk(path, 'results', one, bob)
+    const told = pages.flat().map(({ id }) => id)
+    expect(new Set(told).size, path).toBe(told.length)
+    expect(told, path).toEqual(without.results.map(({ id }: { id: string }) => id))
+    expect(told, path).toEqual(expect.arrayContaining(ids))
+    expect(Object.keys(without)).toEqual(['total_records', 'page_count', 'results'])
+  }
+})
+
+test('groups, an array, go on by a Link header', async () => {
+  const group = async () =>
+    (await anna.post('/v2/groups', { name: crypto.randomUUID() })).body.id as string
+  const ids = [await group(), await group(), await group(), await group(), await group()]
+  const same = { added_at: new Date('2030-01-01T00:00:00Z') }
+  await service.db
+    .updateTable('group_members')
+    .set(same)
+    .where('group_id', 'in', ids.slice(0, 3))
+    .execute()
+  const all = await anna.get('/v2/groups')
+  expect([all.headers.get('link'), all.body.length]).toEqual([null, 5])
+  const told: string[][] = []
+  let query: string | undefined = '?limit=2&cursor='
+  while (query) {
+    const { body, headers } = await anna.get(`/v2/groups${query}`)
+    told.push(body.map(({ id }: { id: string }) => id))
+    query = /^<(.+)>; rel="next"$/.exec(headers.get('link') ?? '')?.[1]
+  }
+  expect(told.map((page) => page.length)).toEqual([2, 2, 1])
+  expect(told.flat()).toEqual(all.body.map(({ id }: { id: string }) => id))
+  expect(told.flat().toSorted()).toEqual(ids.toSorted())
+})
+
+test.each(['/v2/models', '/v2/generic-processor', '/v2/tunes', '/v2/groups'])(
+  'a cursor of nowhere is refused at %s',
+  async (path) => {
+    const { status, body } = await anna.get(`${path}?cursor=W10`)
+    expect([status, body.detail[0].type]).toEqual([422, 'request.cursor'])
+  },
+)
 
 test.each(['x', Buffer.from('["1","2"]').toString('base64url'), 'W10'])(
   'a cursor of nowhere (%s) is refused with the cure',

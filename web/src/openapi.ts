@@ -15,6 +15,7 @@ export interface components {
         readonly ApiKeys: {
             readonly total_records: number;
             readonly page_count: number;
+            readonly next_cursor?: string | null;
             readonly results: readonly components["schemas"]["ApiKey"][];
         };
         readonly CollectionNames: {
@@ -348,6 +349,7 @@ export interface components {
         readonly Models: {
             readonly total_records: number;
             readonly page_count: number;
+            readonly next_cursor?: string | null;
             readonly results: readonly components["schemas"]["Model"][];
         };
         readonly Noted: {
@@ -416,6 +418,7 @@ export interface components {
         readonly Processors: {
             readonly total_records: number;
             readonly page_count: number;
+            readonly next_cursor?: string | null;
             readonly results: readonly components["schemas"]["Processor"][];
         };
         readonly Share: {
@@ -555,6 +558,7 @@ export interface components {
         readonly Tunes: {
             readonly total_records: number;
             readonly page_count: number;
+            readonly next_cursor?: string | null;
             readonly results: readonly components["schemas"]["Tune"][];
         };
     };
