@@ -78,7 +78,7 @@ test('models, processors and tunes by cursors, though one comes in between', asy
   const tune = async () => {
     const own = { train_options: '{}', inference: '{}', created_by: 'bob@example.org' }
     // In order of ids: one that comes in between stands before what is left.
-    const id = `tune-${++last > 5 ? 0 : last}`
+    const id = ++last > 5 ? 'a-tune' : `tune-${last}`
     await service.db
       .insertInto('tune')
       .values({ id, name: 't', ...own })
