@@ -3,27 +3,36 @@ import { z } from 'zod'
 import { contractOf, type StepName, stepNames } from '../steps/contracts.ts'
 import { invalid } from './errors.ts'
 import { TASKS } from './mlm.ts'
+import { layersOf, outputs } from './mlm-classes.ts'
+import { saysNoMore } from './mlm-kept.ts'
+import { statisticsOf, valueScaling } from './mlm-scaling.ts'
 import { type ModelMetadata, modelMetadata, parseModel } from './model.ts'
+
+const BANDS = 'name the bands that the model reads, in their order, such as ["B02", "B03"]'
 
 const item = z.looseObject({
   type: z.literal('Feature'),
   id: z.string(),
   properties: z.looseObject({
     description: z.string().optional(),
-    license: z.string().optional(),
+    license: z.string().max(200).nullish(),
     'mlm:name': z.string(),
     'mlm:tasks': z.array(z.string()).min(1),
     'mlm:input': z
       .array(
         z.looseObject({
-          bands: z.array(z.union([z.string(), z.looseObject({ name: z.string() })])).min(1),
-          input: z.looseObject({ shape: z.array(z.number()) }),
-          value_scaling: z
-            .array(z.looseObject({ mean: z.number().optional(), stddev: z.number().optional() }))
-            .nullish(),
+          bands: z
+            .array(z.union([z.string(), z.looseObject({ name: z.string() })]), { error: BANDS })
+            .min(1, BANDS),
+          input: z.looseObject({
+            shape: z.array(z.number()),
+            dim_order: z.array(z.string()).nullish(),
+          }),
+          value_scaling: valueScaling,
         }),
       )
       .length(1, 'a model of one input'),
+    'mlm:output': outputs,
     'geodag:model': z.unknown().optional(),
   }),
   assets: z.record(
@@ -36,14 +45,21 @@ const item = z.looseObject({
   ),
 })
 
-/** @throws PlanError `model.invalid` for an Item that does not say what running the model takes */
+/**
+ * A model by its Item, which it keeps where that says more than geodag would write by itself.
+ *
+ * @throws PlanError `model.invalid` for an Item that does not say what running the model takes
+ */
 export const mlmToModel = (document: unknown): ModelMetadata => {
   const parsed = item.safeParse(document)
   if (!parsed.success) throw invalid('model.invalid', 'STAC MLM Item', parsed.error)
   const { properties, assets } = parsed.data
   const read = modelMetadata.safeParse(properties['geodag:model'] ?? plainModel(properties, assets))
   if (!read.success) throw invalid('model.invalid', 'STAC MLM Item', read.error)
-  return read.data
+  const { mlm: _, ...model } = read.data
+  return saysNoMore(document, model)
+    ? model
+    : { ...model, mlm: document as Record<string, unknown> }
 }
 
 /** Whether a document is an Item rather than the metadata of a model themselves. */
@@ -76,6 +92,13 @@ const plainSteps = (): StepName[] => {
   ]
 }
 
+/** Pixels of a side of what the model takes; undefined where it takes any. */
+const tileOf = ({ shape, dim_order }: Item['properties']['mlm:input'][number]['input']) => {
+  const at = dim_order?.indexOf('width') ?? -1
+  const tile = at >= 0 ? shape[at] : shape.at(-1)
+  return tile !== undefined && tile >= 8 ? { tile } : {}
+}
+
 /** The metadata of a model that another registry wrote down: a plain pipeline over an ONNX graph. */
 const plainModel = (properties: Item['properties'], assets: Item['assets']): unknown => {
   const input = properties['mlm:input'][0]!
@@ -90,12 +113,17 @@ const plainModel = (properties: Item['properties'], assets: Item['assets']): unk
       'assets: the weights need a file:checksum, the SHA-256 of the file as a multihash: 1220 and 64 hex digits',
     )
   const task = Object.entries(TASKS).find(([, word]) => properties['mlm:tasks'].includes(word))
-  const scaling = input.value_scaling ?? []
-  const numbers = (key: 'mean' | 'stddev') =>
-    scaling.map((entry) => entry[key]).filter((value) => value !== undefined)
-  const tile = input.input.shape.at(-1)
+  const statistics = statisticsOf(input.value_scaling, input.bands.length)
+  if (statistics === null)
+    throw invalid(
+      'model.invalid',
+      'STAC MLM Item',
+      `properties.mlm:input.0.value_scaling: has ${input.value_scaling!.length} entries for ${input.bands.length} bands: give one for all, or one a band`,
+    )
+  const display_name = properties['mlm:name'].replace(/[^A-Za-z0-9_-]+/g, '-')
+  const [name = 'segmentation'] = task ?? []
   return {
-    display_name: properties['mlm:name'].replace(/[^A-Za-z0-9_-]+/g, '-'),
+    display_name,
     description: properties.description ?? '',
     ...(properties.license ? { licence: properties.license } : {}),
     pipeline_steps: plainSteps().map((process_id, step_number) => ({ process_id, step_number })),
@@ -106,11 +134,14 @@ const plainModel = (properties: Item['properties'], assets: Item['assets']): unk
         })),
       },
     ],
+    ...(name === 'segmentation'
+      ? { geoserver_push: layersOf(properties['mlm:output'], properties['mlm:name']) }
+      : {}),
     inference: {
       weights: { url: weights.href, sha256: digest },
-      task: task?.[0] ?? 'segmentation',
-      ...(tile !== undefined && tile >= 8 ? { tile } : {}),
-      ...(scaling.length ? { mean: numbers('mean'), std: numbers('stddev') } : {}),
+      task: name,
+      ...tileOf(input.input),
+      ...statistics,
     },
   }
 }

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { modelToMlm } from './mlm.ts'
+import { modelToMlm } from './mlm-write.ts'
 import { mlmToModel, readModelText } from './mlm-read.ts'
 import { parseModel } from './model.ts'
 

@@ -130,12 +130,12 @@ export const modelCard = (model: ModelMetadata): ModelCard | null =>
     : null
 
 /**
- * A model as a STAC Item of the Machine Learning Model extension 1.5.1.
+ * A model as a STAC Item of the Machine Learning Model extension 1.5.1, in geodag's own words.
  *
  * The whole metadata stand in `geodag:model` beside the extension's words, so that the way back
  * loses nothing. Pure: the same model gives the same Item.
  */
-export const modelToMlm = (model: ModelMetadata) => ({
+export const ownItem = ({ mlm: _, ...model }: ModelMetadata) => ({
   type: 'Feature' as const,
   stac_version: '1.1.0',
   stac_extensions: EXTENSIONS,

@@ -58,6 +58,7 @@ export const modelMetadata = z
       .nullish()
       .describe('Server that runs the model'),
     internal_name: z.string().max(200).nullish().describe('Name that the server knows it by'),
+    mlm: z.looseObject({}).optional().describe('STAC MLM Item that the model was read from'),
   })
   .transform(checkInference)
 export type ModelMetadata = z.output<typeof modelMetadata>

@@ -22,6 +22,9 @@ export interface ModelTable extends Owned {
   internal_name: string
   display_name: string
   description: string | null
+  licence: string | null
+  /** STAC Item that it was registered by */
+  mlm: Json<Record<string, unknown> | null>
   model_url: string | null
   pipeline_steps: Json<WireStep[] | null>
   geoserver_push: Json<Record<string, unknown>[] | null>

@@ -26,6 +26,7 @@ export const modelSchema = named(
     ...stampFields,
     status: z.string(),
     inference: anyObject.optional().meta({ description: 'How its files are run' }),
+    licence: z.string().optional(),
   }),
 )
 export const modelsSchema = pageOf('Models', modelSchema)

@@ -1,4 +1,4 @@
-import { modelToMlm } from '../../pipelines/mlm.ts'
+import { modelToMlm } from '../../pipelines/mlm-write.ts'
 import { isItem, mlmToModel } from '../../pipelines/mlm-read.ts'
 import { modelMetadata } from '../../pipelines/model.ts'
 import { PlanError } from '../../pipelines/errors.ts'
@@ -19,11 +19,13 @@ export const fromItem = (raw: unknown): unknown => {
 /** A model as an Item of the MLM extension. @throws HttpError 409 for one without bands or steps */
 export const asItem = (row: ModelRow) => {
   const { display_name, description, pipeline_steps, model_input_data_spec } = row
-  const { geoserver_push, postprocessing_options, inference } = row
+  const { geoserver_push, postprocessing_options, inference, licence, mlm } = row
   const read = modelMetadata.safeParse({
     ...{ display_name, pipeline_steps, model_input_data_spec, inference },
     ...{ description: description ?? '', geoserver_push: geoserver_push ?? [] },
     postprocessing_options: postprocessing_options ?? {},
+    ...(licence ? { licence } : {}),
+    ...(mlm ? { mlm } : {}),
   })
   if (read.success) return modelToMlm(read.data)
   const issue = read.error.issues[0]!

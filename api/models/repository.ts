@@ -57,6 +57,8 @@ export const modelRepository = (db: Db, config: Config) => {
             model_input_data_spec: json(input.model_input_data_spec),
             postprocessing_options: json(input.postprocessing_options),
             inference: json(input.inference),
+            licence: input.licence ?? null,
+            mlm: json(input.mlm),
             sharable: input.sharable ?? false,
             model_onboarding_config: json(input.model_onboarding_config),
             version,

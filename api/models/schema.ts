@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely'
 import { z } from 'zod'
+import { mlmToModel } from '../../pipelines/mlm-read.ts'
 import { terratorchParameters } from '../../steps/terratorch-inference/contract.ts'
 import type { ModelTable } from '../database/database.ts'
 import { stamps } from '../http/time.ts'
@@ -37,6 +38,18 @@ const steps = z
   })
   .nullish()
 
+/** An Item that can be read: what was taken in comes out again. */
+const item = z
+  .looseObject({})
+  .superRefine((given, context) => {
+    try {
+      mlmToModel(given)
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message })
+    }
+  })
+  .nullish()
+
 /** POST and PATCH of `/v2/models`; fields not named here are ignored. @see docs/wire.md#models */
 export const modelInput = z.object({
   display_name: z
@@ -60,6 +73,10 @@ export const modelInput = z.object({
   version: z.number().nullish(),
   /** Beyond GEOStudio: how ONNX weights, or a TerraTorch config and checkpoint, are run */
   inference: terratorchParameters.nullish(),
+  /** Beyond GEOStudio: SPDX identifier or words */
+  licence: z.string().max(200).nullish(),
+  /** Beyond GEOStudio: the STAC MLM Item that the model is read from, as `POST` of one keeps it */
+  mlm: item,
 })
 export const deployInput = z.looseObject({
   fine_tuned_model_id: z.string().max(100).nullish(),
@@ -87,6 +104,7 @@ export const modelAnswer = (row: ModelRow) => ({
   ...stamps(row),
   status: row.status,
   ...(row.inference ? { inference: row.inference } : {}),
+  ...(row.licence ? { licence: row.licence } : {}),
 })
 
 /** Lower case, `_` and space to `-`, 30 characters, version, 8 hex. */

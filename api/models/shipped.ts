@@ -67,6 +67,7 @@ export const seedShipped = async (db: Db, config: Config): Promise<void> => {
         model_input_data_spec: json(raw.model_input_data_spec),
         postprocessing_options: json(raw.postprocessing_options),
         inference: json(raw.inference),
+        licence: (raw.licence as string | undefined) ?? null,
         sharable: true,
         status: raw.inference ? 'COMPLETED' : 'PENDING',
         updated_by: system,

@@ -336,7 +336,8 @@ test('ids in upper case, If-None-Match in its weak form, saved=TRUE, an empty mo
 test('a model as a STAC MLM Item: out, in again as it was, and that of another registry', async () => {
   const [shipped] = (await anna.get('/v2/models?internal_name=tiny-water')).body.results
   const { status, body: item } = await anna.get(`/v2/models/${shipped.id}/mlm`)
-  expect([status, item.type, item.properties['mlm:name']]).toEqual([200, 'Feature', 'tiny-water'])
+  const { 'mlm:name': called, license } = item.properties
+  expect([status, item.type, called, license]).toEqual([200, 'Feature', 'tiny-water', 'Apache-2.0'])
   const back = await anna.post('/v2/models', item)
   expect(back.status, JSON.stringify(back.body)).toBe(201)
   expect(back.body.inference).toEqual(shipped.inference)
@@ -352,6 +353,27 @@ test('a model as a STAC MLM Item: out, in again as it was, and that of another r
     ...{ task: 'segmentation', tile: 64, mean: shipped.inference.mean },
     weights: { url: weights.href, sha256: 'a'.repeat(64) },
   })
+  // Words that geodag has no use for come out again, the licence with them, and after a change.
+  const more = {
+    ...{ license: 'CC-BY-NC-4.0', 'mlm:architecture': 'Unet', 'mlm:name': 'kept' },
+    'mlm:total_parameters': 13160978,
+  }
+  const links = [{ rel: 'cite-as', href: 'https://doi.example.org/1' }]
+  const theirs = { ...other, properties: { ...properties, ...more }, links, assets: { m: weights } }
+  const { body: kept } = await anna.post('/v2/models', theirs)
+  expect([kept.licence, 'mlm' in kept]).toEqual(['CC-BY-NC-4.0', false])
+  const given = async () => {
+    const { body } = await anna.get(`/v2/models/${kept.id}/mlm`)
+    const { 'geodag:model': model, ...said } = body.properties
+    expect(model).toMatchObject({ licence: said.license })
+    return { ...body, properties: said }
+  }
+  expect(await given()).toEqual(theirs)
+  const relicensed = { display_name: 'kept', licence: 'Apache-2.0' }
+  await anna.call('PATCH', `/v2/models/${kept.id}`, relicensed)
+  expect((await given()).properties).toEqual({ ...theirs.properties, license: 'Apache-2.0' })
+  const nonsense = await anna.post('/v2/models', { display_name: 'x', mlm: { type: 'Feature' } })
+  expect([nonsense.status, nonsense.body.detail[0].loc]).toEqual([422, ['body', 'mlm']])
   const { roles, href } = weights
   const unpinned = await anna.post('/v2/models', { ...other, assets: { m: { href, roles } } })
   expect([unpinned.status, unpinned.body.detail[0].msg]).toEqual([

@@ -1,7 +1,7 @@
 import { dag, ReturnType } from '@dagger.io/dagger'
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { modelToMlm } from '../../pipelines/mlm.ts'
+import { modelToMlm } from '../../pipelines/mlm-write.ts'
 import { parseModel } from '../../pipelines/model.ts'
 import { assets, root, session } from '../support/engine.ts'
 

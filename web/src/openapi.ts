@@ -325,6 +325,7 @@ export interface components {
             readonly inference?: {
                 readonly [key: string]: unknown;
             };
+            readonly licence?: string;
         };
         readonly ModelItem: {
             /** @constant */
