@@ -54,8 +54,13 @@ test('a model as a STAC MLM Item, which is a model file in turn; another form is
   const out = await dagger('call', 'model', '--name', 'tiny-water', '--as', 'mlm')
   const item = JSON.parse(out.text)
   expect([item.type, item.properties['mlm:name']]).toEqual(['Feature', 'tiny-water'])
-  const back = await dagger('call', 'model', '--model-file', file('item.json', out.text))
-  expect(JSON.parse(back.text)).toEqual(item.properties['geodag:model'])
+  // With words of its own, which come out again.
+  const properties = { ...item.properties, license: 'MIT', 'mlm:total_parameters': 208_000 }
+  const links = [{ rel: 'cite-as', href: 'https://doi.example.org/1' }]
+  const theirs = { ...item, properties, links }
+  const given = file('item.json', JSON.stringify(theirs))
+  const back = await dagger('call', 'model', '--model-file', given, '--as', 'mlm')
+  expect(JSON.parse(back.text)).toEqual(theirs)
   const wrong = await dagger('call', 'model', '--name', 'tiny-water', '--as', 'xml')
   expect([wrong.ok, wrong.text]).toEqual([
     false,
