@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { useRoute } from './hooks.ts'
 import { keptTheme, showTheme, type Theme } from './theme.ts'
 import type { About } from './types.ts'
@@ -37,6 +37,12 @@ export const Frame = ({ about, onSignOut }: { about: About; onSignOut: () => voi
   const [theme, setTheme] = useState<Theme>(keptTheme)
   useEffect(() => showTheme(theme), [theme])
   const here = parts[0] ?? 'runs'
+  const nav = useRef<HTMLElement>(null)
+  // On a narrow screen the places scroll sideways.
+  useEffect(
+    () => nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest' }),
+    [here],
+  )
   return (
     <>
       <a class="skip" href="#main" onClick={(event) => skipToMain(event)}>
@@ -46,7 +52,7 @@ export const Frame = ({ about, onSignOut }: { about: About; onSignOut: () => voi
         <a class="brand" href="#/runs">
           geodag
         </a>
-        <nav aria-label="Main">
+        <nav aria-label="Main" ref={nav}>
           {PLACES.map(([path, text]) => (
             <a key={path} href={`#/${path}`} aria-current={here === path ? 'page' : undefined}>
               {text}

@@ -38,17 +38,31 @@ const linesOf = (extent: number[], projection: Projection): Feature[] => {
   const at = (lon: number, lat: number) => transform([lon, lat], 'EPSG:4326', projection)
   const line = (point: (share: number) => number[]) =>
     new Feature(new LineString(Array.from({ length: PARTS + 1 }, (_, k) => point(k / PARTS))))
-  const [lon0, lat0] = [w + (e - w) * (EDGE / 4), s + (n - s) * EDGE]
-  const label = (lon: number, lat: number, text: string, side = 'center') =>
-    new Feature({ geometry: new Point(at(lon, lat)), label: text, side })
+  const [x0, y0, x1, y1] = extent as [number, number, number, number]
+  /** The point of a line, given by its ends, at a place along an axis of the map. */
+  const crossing = (ends: number[][], axis: 0 | 1, place: number): number[] => {
+    const [from, to] = ends as [number[], number[]]
+    const share = (place - from[axis]!) / (to[axis]! - from[axis]! || 1)
+    return from.map((value, n) => value + (to[n]! - value) * Math.max(0, Math.min(1, share)))
+  }
+  const label = (place: number[], text: string, side: string) =>
+    new Feature({ geometry: new Point(place), label: text, side })
   return [
     ...multiples(w, e, step).flatMap((lon) => [
       line((share) => at(lon, s + (n - s) * share)),
-      label(lon, lat0, degreesText(lon, 'EW')),
+      label(
+        crossing([at(lon, s), at(lon, n)], 1, y0 + (y1 - y0) * EDGE),
+        degreesText(lon, 'EW'),
+        'center',
+      ),
     ]),
     ...multiples(s, n, step).flatMap((lat) => [
       line((share) => at(w + (e - w) * share, lat)),
-      label(lon0, lat, degreesText(lat, 'NS'), 'left'),
+      label(
+        crossing([at(w, lat), at(e, lat)], 0, x0 + (x1 - x0) * (EDGE / 4)),
+        degreesText(lat, 'NS'),
+        'left',
+      ),
     ]),
   ]
 }

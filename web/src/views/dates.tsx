@@ -40,27 +40,26 @@ export const SceneDates = ({
   days: SceneDays
   onDays: (days: SceneDays) => void
 }) => {
-  const shown = urls.length ? urls : ['']
-  const values = daysOf(shown, days)
+  const values = daysOf(urls.length ? urls : [''], days)
+  const field = (label: string, n: number, hint?: string) => (
+    <Field key={n} label={label} hint={hint}>
+      {(ids) => (
+        <input
+          {...ids}
+          type="date"
+          value={values[n]}
+          onInput={({ currentTarget: { value } }) => onDays({ ...days, [urls[n] ?? '']: value })}
+        />
+      )}
+    </Field>
+  )
+  if (urls.length < 2) return field('Date of the scene', 0, 'It may stay empty.')
   return (
-    <div class="row days">
-      {shown.map((url, n) => (
-        <Field
-          key={n}
-          label={urls.length > 1 ? `Date of ${fileName(url)}` : 'Date of the scene'}
-          hint={n === shown.length - 1 ? 'Day that it was taken; it may stay empty.' : undefined}
-        >
-          {(ids) => (
-            <input
-              {...ids}
-              type="date"
-              value={values[n]}
-              onInput={({ currentTarget: { value } }) => onDays({ ...days, [url]: value })}
-            />
-          )}
-        </Field>
-      ))}
-    </div>
+    <fieldset>
+      <legend>Dates of the scenes</legend>
+      <div class="days">{urls.map((url, n) => field(fileName(url), n))}</div>
+      <p class="hint">All, or none.</p>
+    </fieldset>
   )
 }
 

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks'
 import { call, get } from '../api.ts'
+import { count } from '../format.ts'
 import { useLoad } from '../hooks.ts'
 import type { About, Group, Shared } from '../types.ts'
 import { Act, Await, Heading } from '../ui.tsx'
@@ -151,7 +152,8 @@ export const Groups = ({ about, id }: { about: About; id: string | undefined }) 
           list.map((group) => (
             <details key={group.id} class="panel" open={group.id === id || list.length === 1}>
               <summary>
-                <h2>{group.name}</h2> <span class="faint">{group.members.length} members</span>
+                <h2>{group.name}</h2>{' '}
+                <span class="faint">{count(group.members.length, 'member')}</span>
               </summary>
               {group.description && <p>{group.description}</p>}
               <Members group={group} about={about} onChange={groups.again} />

@@ -26,7 +26,7 @@ const Source = ({ url }: { url: string }) => {
       <ErrorNote error={error} />
       <pre class="source" tabIndex={0} aria-label="Source">
         {text.split('\n').map((line, n) => (
-          <span key={n} class="line">
+          <span key={n}>
             {line}
             {'\n'}
           </span>
