@@ -31,7 +31,7 @@ export interface Composed {
  * had begun and this one had joined, when that session was killed: no step's program can cause it.
  */
 const STORE_LOST =
-  /failed to (get|prepare|commit|mount|remove) snapshot|failed to snapshot|content hash xattr|snapshot \S+ (does not exist|not found)|lease \S+ not found|missing descriptor handlers|failed to commit|error committing|context canceled/i
+  /failed to (get|prepare|commit|mount|remove) snapshot|failed to snapshot|content hash xattr|snapshot \S+ (does not exist|not found)|lease \S+ not found|missing descriptor handlers|failed to commit|error committing|context canceled|runc delete container/i
 
 /** Whether the engine itself is gone: then not the step failed, but the session under it. */
 export const engineIsGone = async (dag: Client, message: string): Promise<boolean> => {

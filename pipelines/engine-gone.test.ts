@@ -13,6 +13,8 @@ test('a layer that the engine lost is the engine’s failure; a program that end
     'error committing 3f7g: failed to commit 3f7g to immutable 5e0s: context canceled\n' +
     'commit output ref ms4t: failed to commit ms4t to immutable xbm7: context canceled'
   expect(await engineIsGone(answering, joined)).toBe(true)
+  const removed = 'cleanup failed: "runc delete container": exit status 1: container does not exist'
+  expect(await engineIsGone(answering, removed)).toBe(true)
   expect(await engineIsGone(answering, 'exit code: 1')).toBe(false)
   expect(await engineIsGone(answering, 'open /out/result.json: no such file or directory')).toBe(
     false,

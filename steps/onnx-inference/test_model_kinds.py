@@ -52,6 +52,30 @@ def test_a_logit_that_is_no_number_is_no_class(tmp_path):
     assert "1 pixels got no number" in scene.log
 
 
+@pytest.mark.parametrize("scores, label", [
+    ([numpy.inf, numpy.inf, 0], -1),
+    ([-numpy.inf] * 3, -1),
+    ([-numpy.inf, numpy.inf, 0], 1),
+    ([-numpy.inf, 1e9, 0], 1),
+])
+def test_infinity_is_a_score_where_it_is_the_only_one(tmp_path, scores, label):
+    x = noise(3, 20, 30)
+    # The graph itself makes them, at one place: what a file holds would be no data.
+    spot = numpy.zeros((1, 3, 20, 30), "float32")
+    spot[0, :, 4, 5] = scores
+    model = graph([("Add", ["x", "spot"], ["y"], {})], {"x": ["n", 3, 20, 30]}, FREE, {"spot": spot})
+    wanted = x.argmax(axis=0)
+    wanted[4, 5] = label
+    assert numpy.array_equal(Scene(tmp_path, x).prediction(model, tile=[20, 30])[0], wanted)
+
+
+def test_more_classes_than_the_raster_can_hold_are_refused(tmp_path):
+    axes = numpy.array([1, 40_000, 1, 1], "int64")
+    model = graph([("Tile", ["x", "times"], ["y"], {})], constants={"times": axes})
+    failure = Scene(tmp_path, noise(1, 8, 8)).failure(model, tile=8)
+    assert failure.code == "model.bad_output" and "40000 classes" in str(failure)
+
+
 def test_a_model_that_gives_no_number_at_all_fails(tmp_path):
     scene = Scene(tmp_path, noise(2, 20, 20) * 1e6)
     assert scene.failure(graph([("Sub", ["x", "x"], ["y"], {})], dtype="FLOAT16"), tile=16, task="regression").code == "model.bad_output"

@@ -10,6 +10,7 @@ from geodag.raster import cog, read
 
 NODATA = -9999.0
 NO_CLASS = -1
+MOST_CLASSES = 32768  # int16 holds their numbers
 
 
 def softmax(scores: numpy.ndarray, axis: int) -> numpy.ndarray:
@@ -44,6 +45,8 @@ class Outputs:
         """Makes the rasters, once: in the thread that will close them, as rasterio wants it."""
         if self.targets:
             return
+        if self.labels and channels > MOST_CLASSES:
+            raise StepError("model.bad_output", f"the model gives {channels} classes: at most {MOST_CLASSES} can be told apart")
         names = [f"class {n}" for n in range(channels)]
         if self.labels:
             bands = channels if self.task == "multilabel" else 1
@@ -60,7 +63,7 @@ class Outputs:
     def write(self, row: int, scores: numpy.ndarray) -> None:
         """Takes ``scores`` [channel, row, column] from ``row`` on."""
         window = Window(0, row, self.like.width, scores.shape[1])
-        finite = ~numpy.isnan(scores).any(axis=0) if self.labels else numpy.isfinite(scores).all(axis=0)
+        finite = self._numbers(scores)
         data = read(self.valid, 1, window, "input") != 0
         self.no_number += int(numpy.count_nonzero(data & ~finite))
         data &= finite
@@ -75,6 +78,21 @@ class Outputs:
             values = self._probabilities(scores) if kind == "probabilities" else scores.astype("float32")
             values[:, ~data] = NODATA
             self.targets[kind].write(values, window=window)
+
+    def _numbers(self, scores: numpy.ndarray) -> numpy.ndarray:
+        """Which pixels [row, column] have scores that say something.
+
+        Minus infinity is how a graph rules a class out; infinity in two classes, or minus infinity in
+        all, is what overflow leaves: no class is the largest.
+        """
+        finite = numpy.isfinite(scores)
+        if not self.labels or finite.all():
+            return finite.all(axis=0)
+        known = ~numpy.isnan(scores).any(axis=0)
+        if self.task != "multilabel" and scores.shape[0] > 1:
+            most = numpy.isposinf(scores).sum(axis=0)
+            known &= numpy.where(most > 0, most == 1, finite.any(axis=0))
+        return known
 
     def _prediction(self, scores: numpy.ndarray) -> numpy.ndarray:
         if not self.labels:
@@ -100,5 +118,5 @@ class Outputs:
         if self.no_number and not self.good:
             raise StepError(
                 "model.bad_output",
-                "the model gives no number (NaN) for any pixel: check mean, std and scale, and float16 models for values beyond 65504",
+                "the model gives no number (NaN, or infinity for every class) for any pixel: check mean, std and scale, and float16 models for values beyond 65504",
             )
