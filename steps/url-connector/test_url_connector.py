@@ -148,6 +148,19 @@ def test_no_crs_is_refused_only_where_one_is_needed(room):
     assert ran.result["details"]["crs"] is None and ran.result["details"]["bbox"] is None
 
 
+@pytest.mark.parametrize("place, code, word", [
+    ({"transform": Affine(1, 2, 0, 2, 4, 0)}, "source.no_geotransform", "no size"),
+    ({"transform": Affine(float("nan"), 0, 0, 0, -10, 0)}, "source.no_geotransform", "no size"),
+    ({"crs": 'LOCAL_CS["a plan",UNIT["metre",1]]'}, "source.no_crs", "on no map"),
+    ({"crs": "EPSG:4978"}, "source.no_crs", "on no map"),
+    ({"crs": "EPSG:4326", "transform": Affine(0.1, 0, 3, 0, -0.1, 90.4)}, "source.no_geotransform", "beyond a pole"),
+    ({"crs": "EPSG:4326", "transform": Affine(0.1, 0, 3, 0, -0.1, -95)}, "source.no_geotransform", "beyond a pole"),
+])
+def test_a_place_that_no_map_has(room, place, code, word):
+    room.tif("scene.tif", ramp(), **place)
+    refused(room.fetch("scene.tif"), code, "scene.tif", word)
+
+
 @pytest.mark.parametrize("factor", [0, float("nan"), float("inf")])
 def test_a_scale_that_loses_the_values(room, factor):
     room.tif("scene.tif", ramp())

@@ -51,10 +51,31 @@ def check(scene, bands: list[dict], require_crs: bool) -> None:
         raise StepError(
             "source.no_geotransform", f"{name} is placed by control points or RPC only: warp it with gdalwarp -t_srs EPSG:<code>"
         )
+    check_place(scene, name)
     if scene.crs is None and require_crs:
         raise StepError("source.no_crs", f"{name} has no CRS: set one with gdal_edit.py -a_srs EPSG:<code>")
     if any(scene.colorinterp[band["index"]] == ColorInterp.palette for band in bands):
         raise StepError("source.palette", f"{name} holds numbers of colours, not values: use gdal_translate -expand rgb, or the original")
+
+
+def check_place(scene, name: str) -> None:
+    """Fails where no map has the scene's place: later steps divide by its pixels, and ask for its longitudes."""
+    values = list(scene.transform)[:6]
+    if not all(math.isfinite(value) for value in values) or scene.transform.determinant == 0:
+        raise StepError(
+            "source.no_geotransform", f"{name} has the transform {values}, whose pixels have no size: set it with gdal_edit.py -a_ullr"
+        )
+    if scene.crs is None:
+        return
+    if not (scene.crs.is_geographic or scene.crs.is_projected):
+        raise StepError(
+            "source.no_crs", f"{name} has a CRS that is on no map, {scene.crs.to_string()[:100]}: warp it with gdalwarp -t_srs EPSG:<code>"
+        )
+    if scene.crs.is_geographic and max(abs(scene.bounds.top), abs(scene.bounds.bottom)) > 90 + 1e-6:
+        raise StepError(
+            "source.no_geotransform", f"{name} reaches from latitude {scene.bounds.bottom:.10g} to {scene.bounds.top:.10g}, beyond a pole: "
+            "cut it with gdalwarp -te <west> -90 <east> 90, or set its place with gdal_edit.py -a_ullr",
+        )
 
 
 def check_grid(scene, primary, name: str, first: str) -> None:
