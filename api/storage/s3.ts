@@ -1,3 +1,5 @@
+import { get as getHttp, type IncomingMessage } from 'node:http'
+import { get as getHttps } from 'node:https'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
@@ -15,6 +17,17 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import type { Config } from '../config.ts'
 import { StoreError, told } from './errors.ts'
 import { isBelow, NotServed, type Store } from './store.ts'
+
+/**
+ * The answer to a GET; no redirect is followed. Not by `fetch`: where a store ends the connection
+ * while a slow disk holds the body back, undici of Node 24 fails an assertion outside of any promise,
+ * which ends the process.
+ */
+const got = (url: string): Promise<IncomingMessage> =>
+  new Promise((done, failed) => {
+    const get = url.startsWith('https:') ? getHttps : getHttp
+    get(url, { agent: false }, done).on('error', failed)
+  })
 
 /** Objects in one bucket of any S3; URLs are presigned (SigV4) and served by S3 itself. */
 export class S3Store implements Store {
@@ -94,11 +107,13 @@ export class S3Store implements Store {
   }
   async download(url: string, path: string): Promise<void> {
     await told('object at this URL', async () => {
-      const answer = await fetch(url, { redirect: 'error' })
-      if (answer.status >= 500 || answer.status === 429)
-        throw new StoreError('store.unavailable', `the object store answers ${answer.status}`)
-      if (!answer.ok || !answer.body) throw new NotServed(answer.status)
-      await pipeline(Readable.fromWeb(answer.body as never), createWriteStream(path))
+      const answer = await got(url)
+      const status = answer.statusCode ?? 0
+      if (status !== 200) answer.destroy()
+      if (status >= 500 || status === 429)
+        throw new StoreError('store.unavailable', `the object store answers ${status}`)
+      if (status !== 200) throw new NotServed(status)
+      await pipeline(answer, createWriteStream(path))
     })
   }
   async tidy(): Promise<void> {} // a PUT that ends early leaves nothing in an S3
