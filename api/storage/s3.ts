@@ -2,7 +2,7 @@ import { get as getHttp, type IncomingMessage } from 'node:http'
 import { get as getHttps } from 'node:https'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import {
   DeleteObjectsCommand,
@@ -18,6 +18,9 @@ import type { Config } from '../config.ts'
 import { StoreError, told } from './errors.ts'
 import { isBelow, NotServed, type Store } from './store.ts'
 
+/** As long as `fetch` would wait for a store that says nothing. */
+const SILENCE_MS = 300_000
+
 /**
  * The answer to a GET; no redirect is followed. Not by `fetch`: where a store ends the connection
  * while a slow disk holds the body back, undici of Node 24 fails an assertion outside of any promise,
@@ -26,7 +29,11 @@ import { isBelow, NotServed, type Store } from './store.ts'
 const got = (url: string): Promise<IncomingMessage> =>
   new Promise((done, failed) => {
     const get = url.startsWith('https:') ? getHttps : getHttp
-    get(url, { agent: false }, done).on('error', failed)
+    const request = get(url, { agent: false, timeout: SILENCE_MS }, done)
+    request.on('error', failed).on('timeout', () => {
+      const silent = new Error('the object store is silent')
+      request.destroy(Object.assign(silent, { code: 'ETIMEDOUT' }))
+    })
   })
 
 /** Objects in one bucket of any S3; URLs are presigned (SigV4) and served by S3 itself. */
