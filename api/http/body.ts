@@ -7,15 +7,18 @@ const MOST = 12 * 1024 * 1024
 const tooLarge = (): never => {
   throw new HttpError(413, 'The body is larger than 12 MiB.')
 }
+/** Whether a path is that of a file: those have limits of their own. */
+export const isFile = (path: string): boolean => /\/v2\/files\//.test(path)
+
 const limited = bodyLimit({ maxSize: MOST, onError: tooLarge })
 
 /** Whether the body comes in chunks: its size is known when it has come. */
 export const isChunked = (c: Ctx): boolean => c.req.header('transfer-encoding') !== undefined
 
-/** Refuses a body by the length that it says it has; not one byte is read. Files have limits of their own. */
+/** Refuses a body by the length that it says it has; not one byte is read. */
 export const refuseLarge: MiddlewareHandler = async (c, next) => {
-  if (!isChunked(c) && Number(c.req.header('content-length') ?? 0) > MOST)
-    if (!/\/v2\/files\//.test(c.req.path)) tooLarge()
+  const large = !isChunked(c) && Number(c.req.header('content-length') ?? 0) > MOST
+  if (large && !isFile(c.req.path)) tooLarge()
   await next()
 }
 

@@ -47,6 +47,19 @@ export const cursorAfter = (
   return { next_cursor: more ? encode(places[count - 1]!) : null }
 }
 
+/** What stands before the results of a page of a list. */
+export const pageHead =
+  (
+    total_records: number,
+    places: readonly (readonly string[])[],
+    { cursor, limit }: { readonly cursor?: string | undefined; readonly limit: number },
+  ) =>
+  (page_count: number) => ({
+    total_records,
+    page_count,
+    ...cursorAfter(cursor, places, page_count, limit),
+  })
+
 /** A list's own address with another cursor: what a Link of `rel="next"` leads to (RFC 8288). */
 export const nextUrl = (url: string, cursor: string): string => {
   const { searchParams } = new URL(url)

@@ -1,11 +1,11 @@
 import type { IncomingMessage, Server } from 'node:http'
+import { isFile } from './body.ts'
 
 const MINUTE = 60_000
 /** A body of JSON or a form, whole */
 const REQUEST_MS = 5 * MINUTE
 /** An upload may take as long as its line needs, but not stand still */
 const IDLE_MS = 2 * MINUTE
-const UPLOAD = /\/v2\/files\//
 
 /**
  * Ends requests whose body does not come. Node's own limit of five minutes holds for every request,
@@ -17,7 +17,7 @@ export const boundBodies = (
 ): void => {
   server.requestTimeout = 0
   server.on('request', (incoming: IncomingMessage) => {
-    const upload = incoming.method === 'PUT' && UPLOAD.test(incoming.url ?? '')
+    const upload = incoming.method === 'PUT' && isFile(incoming.url ?? '')
     let read = incoming.socket.bytesRead
     const look = () => {
       if (incoming.complete) return

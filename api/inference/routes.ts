@@ -7,7 +7,7 @@ import type { Config } from '../config.ts'
 import type { Db, WireStep } from '../database/database.ts'
 import { type Answer, type Reply, told } from '../http/answers.ts'
 import type { Ctx } from '../http/context.ts'
-import { cursorAfter, cursorText } from '../http/cursors.ts'
+import { cursorAfter, pageHead, cursorText } from '../http/cursors.ts'
 import { LARGE, largeTurns } from '../http/turns.ts'
 import {
   fail,
@@ -174,10 +174,7 @@ export const inferenceRoutes = (
     async ({ reply, user, query }) => {
       const { places, total } = await inferences.list(user, query)
       const ids = places.map(([, id]) => id)
-      const head = (page_count: number) => ({
-        ...{ total_records: total, page_count },
-        ...cursorAfter(query.cursor, places, page_count, query.limit),
-      })
+      const head = pageHead(total, places, query)
       const read = async (some: string[]) => (await inferences.listed(some)).map(inferenceAnswer)
       return reply.list(200, 'results', { head, ids, read })
     },

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
 import { told } from '../http/answers.ts'
-import { cursorAfter } from '../http/cursors.ts'
+import { pageHead } from '../http/cursors.ts'
 import { inTransaction } from '../http/idempotency.ts'
 import { MIDDLE } from '../http/limits.ts'
 import { cursorPaging, fail, KEY_USED, type Router, uuidParams } from '../http/routing.ts'
@@ -58,10 +58,7 @@ export const modelRoutes = (router: Router, db: Db, config: Config, store: Store
     async ({ reply, user, query }) => {
       const { places, total } = await models.list(user, query.internal_name, query)
       const ids = places.map(([, id]) => id)
-      const head = (page_count: number) => ({
-        ...{ total_records: total, page_count },
-        ...cursorAfter(query.cursor, places, page_count, query.limit),
-      })
+      const head = pageHead(total, places, query)
       const read = async (some: string[]) => (await models.listed(some)).map(modelAnswer)
       return reply.list(200, 'results', { head, ids, read, rows: 3 })
     },

@@ -9,7 +9,7 @@ import { notify } from '../database/database.ts'
 import { told as answered } from '../http/answers.ts'
 import type { Ctx } from '../http/context.ts'
 import { MIDDLE } from '../http/limits.ts'
-import { cursorAfter, cursorText, numbered, placeOf } from '../http/cursors.ts'
+import { pageHead, cursorText, numbered, placeOf } from '../http/cursors.ts'
 import { inOrder } from '../http/pages.ts'
 import { fail, KEY_USED, paging, type Router, uuid } from '../http/routing.ts'
 import { wireTime } from '../http/time.ts'
@@ -172,10 +172,7 @@ export const notificationRoutes = (
         .execute()
       const seqs = ids.map(({ seq }) => seq)
       const places = seqs.map((seq) => [seq])
-      const head = (page_count: number) => ({
-        ...{ total_records: 0, page_count },
-        ...cursorAfter(query.cursor, places, page_count, query.limit),
-      })
+      const head = pageHead(0, places, query)
       const read = (some: string[]) => notes(db, some)
       return reply.list(200, 'results', { head, ids: seqs, read, rows: 200 })
     },

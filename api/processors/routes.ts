@@ -8,7 +8,7 @@ import { told } from '../http/answers.ts'
 import { parseJson } from '../http/json.ts'
 import type { Ctx } from '../http/context.ts'
 import { cursorPaging, fail, KEY_USED, type Router, uuidParams } from '../http/routing.ts'
-import { cursorAfter } from '../http/cursors.ts'
+import { pageHead } from '../http/cursors.ts'
 import { newestFirst } from '../http/newest.ts'
 import { inOrder } from '../http/pages.ts'
 import { checkRecords } from '../quota/records.ts'
@@ -169,10 +169,7 @@ export const processorRoutes = (
         .executeTakeFirstOrThrow()
       const ids = found.map(({ id }) => id)
       const places = found.map(({ at, id }) => [at, id])
-      const head = (page_count: number) => ({
-        ...{ total_records: Number(total), page_count },
-        ...cursorAfter(query.cursor, places, page_count, query.limit),
-      })
+      const head = pageHead(Number(total), places, query)
       const read = async (some: string[]) => {
         const rows = await live(user).where('id', 'in', some).execute()
         return inOrder(some, rows, ({ id }) => id).map((row) => answer(row, null))

@@ -15,7 +15,7 @@ import {
   withoutNulls,
 } from '../inference/schema.ts'
 import { told } from '../http/answers.ts'
-import { cursorAfter, placeOf } from '../http/cursors.ts'
+import { pageHead, placeOf } from '../http/cursors.ts'
 import { cursorPaging, fail, KEY_USED, type Router } from '../http/routing.ts'
 import { inOrder } from '../http/pages.ts'
 import { exportLogKey } from '../models/jobs.ts'
@@ -102,10 +102,7 @@ export const tuneRoutes = (
         .executeTakeFirstOrThrow()
       const ids = found.map(({ id }) => id)
       const places = ids.map((id) => [id])
-      const head = (page_count: number) => ({
-        ...{ total_records: Number(total), page_count },
-        ...cursorAfter(query.cursor, places, page_count, query.limit),
-      })
+      const head = pageHead(Number(total), places, query)
       const read = async (some: string[]) => {
         const rows = await live(user).where('id', 'in', some).execute()
         return inOrder(some, rows, ({ id }) => id).map(tuneAnswer)
