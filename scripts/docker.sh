@@ -23,7 +23,12 @@ start() {
   # Every inherited descriptor is closed: a caller that waits for its pipe must not wait for the daemon.
   setsid dockerd --data-root "$home/docker" --exec-root /run/geodag-docker --host "unix://$socket" \
     --pidfile /run/geodag-docker.pid --registry-mirror http://127.0.0.1:5000 >"$log" 2>&1 </dev/null 3>&- &
-  for _ in $(seq 60); do own && return; sleep 0.5; done
+  # A daemon that was killed with its machine looks through its layers first.
+  local pid=$! until=$((SECONDS + 180))
+  while ((SECONDS < until)) && kill -0 "$pid" 2>/dev/null; do
+    if own; then return; fi
+    sleep 0.5
+  done
   echo "docker.sh: dockerd does not answer; see $log" >&2
   exit 1
 }
