@@ -33,9 +33,19 @@ export interface Composed {
 const STORE_LOST =
   /failed to (get|prepare|commit|mount|remove) snapshot|failed to snapshot|content hash xattr|snapshot \S+ (does not exist|not found)|lease \S+ not found|missing descriptor handlers|failed to commit|error committing|context canceled|runc delete container/i
 
+/**
+ * What the engine's machine or the network lacked before a program could end: files, memory, space,
+ * processes, or a registry that answers. The same work may pass a moment later.
+ */
+const RAN_SHORT =
+  /too many open files|no space left on device|disk quota exceeded|cannot allocate memory|resource temporarily unavailable|input\/output error|connection reset by peer|broken pipe|transport is closing|error reading from server|code = (Unavailable|ResourceExhausted)|TLS handshake timeout|i\/o timeout|no such host|server misbehaving|toomanyrequests|failed to resolve source metadata|unexpected status.{0,200}: (429|5\d\d)/i
+/** A program ran to its end: what is said beside it is the program's own. */
+const PROGRAM_ENDED = /\bexit code: \d+/
+
 /** Whether the engine itself is gone: then not the step failed, but the session under it. */
 export const engineIsGone = async (dag: Client, message: string): Promise<boolean> => {
   if (/shutting down|session is closing/.test(message) || STORE_LOST.test(message)) return true
+  if (RAN_SHORT.test(message) && !PROGRAM_ENDED.test(message)) return true
   const silent = new Promise<boolean>((done) => setTimeout(() => done(true), 10_000).unref())
   const asked = dag.version().then(
     () => false,

@@ -20,3 +20,30 @@ test('a layer that the engine lost is the engine’s failure; a program that end
     false,
   )
 })
+
+test.each([
+  'failed to create socket: socket: too many open files',
+  'fork/exec /usr/local/bin/runc: too many open files in system',
+  'open /proc/self/fd/9: too many open files [traceparent:3e49-2173]',
+  'write /var/lib/dagger/worker/snapshots/9/fs/out.tif: no space left on device',
+  'failed to start: fork/exec /usr/local/bin/dumb-init: cannot allocate memory',
+  'runc create failed: clone: resource temporarily unavailable',
+  'read /var/lib/dagger/worker/content/blobs/x: input/output error',
+  'rpc error: code = Unavailable desc = error reading from server: EOF',
+  'write unix /run/dagger/engine.sock: write: broken pipe',
+  'debian:bookworm-slim: failed to resolve source metadata: failed to do request',
+  'pull: dial tcp: lookup registry.example.org: no such host',
+  'unexpected status from HEAD request to https://registry.example.org/v2/: 503 Service Unavailable',
+  'toomanyrequests: You have reached your pull rate limit',
+])('an engine that ran short of something is nobody’s failure: %s', async (said) => {
+  expect(await engineIsGone(answering, said)).toBe(true)
+})
+
+test('a program that ran short of the same, and ended, is the step’s failure', async () => {
+  for (const said of [
+    'process "python3 main.py" did not complete successfully: exit code: 1: too many open files',
+    'exit code: 28: no space left on device',
+    'exit code: 137',
+  ])
+    expect(await engineIsGone(answering, said)).toBe(false)
+})

@@ -17,10 +17,6 @@ const removeObjects = async ({ db, store }: Deps, id: string): Promise<void> => 
   await store.removeBelow(id)
 }
 
-const purged = async ({ db }: Deps, id: string): Promise<void> => {
-  await db.updateTable('inf_inference').set({ purged: true }).where('id', '=', id).execute()
-}
-
 /**
  * All that a deleted inference left: objects, logs, and its layers on the GeoServer.
  *
@@ -29,18 +25,18 @@ const purged = async ({ db }: Deps, id: string): Promise<void> => {
 export const purge = async (deps: Deps, id: string): Promise<void> => {
   await removeObjects(deps, id)
   await unpublish(deps, id)
-  await purged(deps, id)
+  await deps.db.updateTable('inf_inference').set({ purged: true }).where('id', '=', id).execute()
 }
 
 /**
- * The same when it was deleted a moment ago: its layers go beside the answer, and once more by a
- * runner, for what a push that was stopped had under way.
+ * The same when it was deleted a moment ago, without the word that all is gone: a runner that is
+ * stopped may still be writing, and be killed before it cleans up. A runner's round does it once more.
  */
 export const purgeNow = async (deps: Deps, id: string): Promise<void> => {
   await removeObjects(deps, id)
   const layers = unpublish(deps, id)
-  if (!deps.config.GEOSERVER_URL) return void (await layers, await purged(deps, id))
-  layers
-    .then((count) => (count ? undefined : purged(deps, id)))
-    .catch((error: Error) => log.error({ inference: id }, `layers stay for now: ${error.message}`))
+  if (!deps.config.GEOSERVER_URL) return void (await layers)
+  layers.catch((error: Error) =>
+    log.error({ inference: id }, `layers stay for now: ${error.message}`),
+  )
 }

@@ -4,7 +4,7 @@ import type { Client, Directory } from '@dagger.io/dagger'
 import { composeTask, engineIsGone, type StepEnd } from '../../pipelines/compose.ts'
 import type { StepReport } from '../../pipelines/manifest.ts'
 import type { PlannedStep } from '../../pipelines/plan.ts'
-import type { Catalogues } from '../../pipelines/catalogues.ts'
+import { CataloguePasses, type Catalogues } from '../../pipelines/catalogues.ts'
 import { PlanError } from '../../pipelines/errors.ts'
 import type { StepResult } from '../../steps/contract.ts'
 import { contractOf } from '../../steps/contracts.ts'
@@ -170,7 +170,7 @@ class Try {
         : await upload(this.deps.store, end.made, this.prefix, this.scratch).catch(() => 0)
       await this.log.forget(kept)
       const failure = { code, message: again + message }
-      throw new StepEnded(step.step_number, failure, true, stored)
+      throw new StepEnded(step.step_number, failure, { logged: true, stored })
     }
     if (status === 'FINISHED') return
     await this.keepLog(process_id, end, 0)
@@ -264,7 +264,8 @@ const accessOf = async (
   } catch (error) {
     if (!(error instanceof PlanError)) throw error
     const { code, message } = error
-    throw new StepEnded(0, { code, message: message.slice(code.length + 2) })
+    const failure = { code, message: message.slice(code.length + 2) }
+    throw new StepEnded(0, failure, { passes: error instanceof CataloguePasses })
   }
 }
 

@@ -1,6 +1,7 @@
 import { log } from '../watch/log.ts'
 import { CataloguePasses } from '../../pipelines/catalogues.ts'
 import { PlanError } from '../../pipelines/errors.ts'
+import { TASK_ENDS } from '../../pipelines/status.ts'
 import { isPassing, persist } from '../database/database.ts'
 import type { Listener } from '../database/listener.ts'
 import { purge } from '../inference/purge.ts'
@@ -176,7 +177,12 @@ export class Runner {
     const { recorder } = this.deps
     try {
       if (task.deaths > this.deps.config.MAX_DEATHS) {
-        await recorder.failed(task, 0, killsItsRunner(task.deaths))
+        const why = killsItsRunner(task.deaths)
+        const step = task.pipeline_steps.find(({ status }) => !TASK_ENDS.includes(status))
+        // Before it ends: a runner that is killed between the two has not lost why.
+        if (step)
+          await hear(this.deps.db, task.task_id, step.process_id, `${why.code}: ${why.message}\n`)
+        await recorder.failed(task, 0, why)
         await keepHeard(this.deps, task, ['FAILED'])
       } else if (task.planning) await this.plan(task, signal)
       else await runTask(this.deps, task, signal)

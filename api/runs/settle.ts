@@ -18,19 +18,26 @@ export class StepEnded extends Error {
   readonly logged: boolean
   /** Bytes that the task's earlier steps left in the store. */
   readonly stored: number
-  constructor(number: number, failure: StepFailure, logged = false, stored = 0) {
+  /** Another try may do better, whatever the code. */
+  readonly passes: boolean
+  constructor(
+    number: number,
+    failure: StepFailure,
+    more: { logged?: boolean; stored?: number; passes?: boolean } = {},
+  ) {
     super(failure.message)
     this.number = number
-    this.logged = logged
-    this.stored = stored
     this.failure = failure
+    this.logged = more.logged ?? false
+    this.stored = more.stored ?? 0
+    this.passes = more.passes ?? false
   }
 }
 
 /** Of a task that has taken its runner, its session or its engine along too often. */
-export const killsItsRunner = (deaths: number): StepFailure => ({
+export const killsItsRunner = (deaths: number, last?: string): StepFailure => ({
   code: 'task.kills_runner',
-  message: `its runner or its Dagger session ended ${deaths} times while this step ran: the step may take more memory than the machine has`,
+  message: `its runner or its Dagger session ended ${deaths} times while this step ran: the step may take more memory than the machine has${last ? `; what was said last: ${last.slice(0, 500)}` : ''}`,
 })
 
 /** A failure's text for clients: without the server's own folders, and not endless. */
@@ -73,7 +80,7 @@ export const settle = async (
   }
   if (error instanceof SessionLost) {
     if (await recorder.bereft(row, number, { code: 'engine.failed', message })) return
-    await fail(killsItsRunner(config.MAX_DEATHS))
+    await fail(killsItsRunner(config.MAX_DEATHS, message))
     return
   }
   const own = error instanceof StepEnded || error instanceof StoreError
@@ -85,6 +92,7 @@ export const settle = async (
         ? error.code
         : 'engine.failed'
   const failure = { code, message }
-  if (TRANSIENT.has(code) && (await recorder.retry(row, number, failure))) return
+  const passes = TRANSIENT.has(code) || (error instanceof StepEnded && error.passes)
+  if (passes && (await recorder.retry(row, number, failure))) return
   await fail(failure, error instanceof StepEnded && error.logged)
 }

@@ -78,11 +78,27 @@ export const keepHeard = async (
     // A step that failed before it began says why in its log too.
     if (heard === undefined && status !== 'FAILED') continue
     const key = logKey(task.inference_id, task.task_id, process_id)
-    const stands = heard === undefined || !over.includes(status)
-    if (!stands || (await store.size(key)) === undefined)
-      await store.put(key, textOf(task.task_id, step, heard ?? ''))
+    const stands = await keptAlready(store, key, heard, over.includes(status), status)
+    if (!stands) await store.put(key, textOf(task.task_id, step, heard ?? ''))
     await forgetHeard(db, task.task_id, process_id)
   }
+}
+
+/** Whether the log in the store is of the try that was heard last, so that it stays. */
+const keptAlready = async (
+  store: Store,
+  key: string,
+  heard: string | undefined,
+  gives: boolean,
+  status: string,
+): Promise<boolean> => {
+  if ((await store.size(key)) === undefined) return false
+  if (heard === undefined) return true
+  if (gives) return false
+  if (status === 'FINISHED') return true
+  // A runner that was killed here left rows of its own try beside an earlier one's object.
+  const last = heard.trimEnd().split('\n').at(-1)!
+  return (await store.get(key)).toString().includes(last)
 }
 
 const CODES: Record<string, number> = { FINISHED: 0, FAILED: 1 }

@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Db } from '../database/database.ts'
 import type { Listener } from '../database/listener.ts'
+import { StoreError } from '../storage/errors.ts'
 import { logKey } from '../storage/keys.ts'
 import type { Store } from '../storage/store.ts'
 
@@ -30,6 +31,16 @@ export const tail = (text: string, lines: number | undefined): string =>
       ? ''
       : text.replace(/\n$/, '').split('\n').slice(-lines).join('\n') + '\n'
 
+/** An object's text; undefined where there is none. @throws StoreError while the store is away */
+const textIn = async (store: Store, key: string): Promise<string | undefined> => {
+  try {
+    return (await store.get(key)).toString()
+  } catch (error) {
+    if (error instanceof StoreError && !error.passes) return undefined
+    throw error
+  }
+}
+
 /** Reads step logs: live rows while the step runs, the object when it has ended. */
 export const logReader = (db: Db, store: Store, listener: Listener) => {
   const since = (task: string, step: string, seq: string) =>
@@ -56,15 +67,19 @@ export const logReader = (db: Db, store: Store, listener: Listener) => {
     /** Undefined where nothing has been logged. */
     whole: async (inference: string, task: string, step: string): Promise<string | undefined> => {
       const key = logKey(inference, task, step)
-      const kept = async () =>
-        (await store.size(key)) === undefined ? undefined : (await store.get(key)).toString()
+      const kept = () => textIn(store, key)
       const live = async () => {
         const rows = await since(task, step, '0')
         return rows.length ? rows.map((row) => row.text).join('') : undefined
       }
       // While it runs the object is an earlier try's.
-      if ((await stepStatus(task, step)) === 'RUNNING') return (await live()) ?? (await kept())
-      return (await kept()) ?? (await live())
+      if ((await stepStatus(task, step)) === 'RUNNING') {
+        const heard = await live()
+        if (heard !== undefined) return heard
+      }
+      // What was heard moves to the store once the step has ended: between the first two looks it
+      // may have gone from the one to the other.
+      return (await kept()) ?? (await live()) ?? (await kept())
     },
     stepStatus,
     /** The live log until the step ends. */

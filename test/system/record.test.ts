@@ -176,6 +176,36 @@ test('log rows that a crash left go to the store, those of a deleted inference g
   ])
 })
 
+test('a runner that was killed between the end and the log: the last try, not the one before', async () => {
+  const { id, task_id } = await planned()
+  const store = new FolderStore(`${service.settings.DATA_FOLDER}/objects`, 'k'.repeat(64), () => '')
+  const [step, other] = ['url-connector', 'onnx-inference']
+  const object = (name: string) => logKey(id, task_id, name)
+  const heard = (process_id: string, text: string) =>
+    service.db.insertInto('step_log').values({ task_id, process_id, text }).execute()
+  // One step's object is of an earlier try, the other's of the try whose lines were heard too.
+  await store.put(object(step!), 'Task ID: a\nfirst try\nReturn code: 1\n')
+  await store.put(object(other!), 'Task ID: a\nbegins\nall of it\nReturn code: 0\n')
+  await heard(step!, 'second try\nstep.timeout: took too long\n')
+  await heard(other!, 'all of it\n')
+  await client.post(`/v2/inference/${id}/cancel`)
+  await sql`update inf_task set updated_at = now() - interval '1 hour'`.execute(service.db)
+  await cleanUp({ db: service.db, store, config: readConfig(service.settings) })
+  expect((await store.get(object(step!))).toString()).toContain('step.timeout: took too long\n')
+  expect((await store.get(object(other!))).toString()).toContain('begins\nall of it\n')
+})
+
+test('what a runner still wrote while its inference was deleted goes, though it was killed', async () => {
+  const { id, task_id } = await planned()
+  const store = new FolderStore(`${service.settings.DATA_FOLDER}/objects`, 'k'.repeat(64), () => '')
+  expect((await client.call('DELETE', `/v2/inference/${id}`)).status).toBe(204)
+  await store.put(`${id}/${task_id}/late.tif`, 'text')
+  await sql`update inf_inference set updated_at = now() - interval '1 hour'
+    where id = ${id}`.execute(service.db)
+  await cleanUp({ db: service.db, store, config: readConfig(service.settings) })
+  expect(await store.size(`${id}/${task_id}/late.tif`)).toBeUndefined()
+})
+
 test('what a deleted inference made goes later where the store was away', async () => {
   const { id } = await planned()
   const folder = `${service.settings.DATA_FOLDER}/objects`
