@@ -18,6 +18,8 @@ import { moduleCatalogue } from './module-catalogue.ts'
 import type { Processor } from './plan.ts'
 import { missingText, type Planned, planRequest } from './planner.ts'
 import { readRequest } from './module-request.ts'
+import type { InferenceRequest } from './request.ts'
+import { stepOf } from './wire.ts'
 
 type Maybe<T> = { readonly [K in keyof T]?: T[K] | undefined }
 
@@ -202,16 +204,34 @@ const listZip = (
   return scenesInZip(env, { ...zip, allow_private_hosts }, inputs, inferenceId)
 }
 
+/** A request's own steps go before the model's, as at the other doors. @throws PlanError `plan.unknown_step` */
+const withSteps = (
+  given: InferenceRequest['pipeline_steps'],
+  model: ModelMetadata,
+): ModelMetadata =>
+  given?.length
+    ? {
+        ...model,
+        pipeline_steps: given.map(({ process_id, step_number }) => ({
+          process_id: stepOf(process_id),
+          step_number,
+        })),
+      }
+    : model
+
 const planOf = async (
   dag: Client,
   assets: Directory,
   args: InferenceArguments,
 ): Promise<{ planned: Planned; inputs: Directory; catalogue: Catalogues }> => {
   const request = await readRequest(args)
-  const model = await readModel(dag, assets, {
-    ...args,
-    model: args.model ?? request.model_display_name ?? undefined,
-  })
+  const model = withSteps(
+    request.pipeline_steps,
+    await readModel(dag, assets, {
+      ...args,
+      model: args.model ?? request.model_display_name ?? undefined,
+    }),
+  )
   await checkFiles(withGiven(assets, args), model)
   const inputs = await inputsOf(dag, args)
   const files = (await inputs.entries()).filter((name) => /\.(tiff?|zip|gpkg|nc)$/i.test(name))

@@ -52,7 +52,10 @@ export const scenesOf = (
 ): PlannedSource[] => {
   const urls = request.spatial_domain.urls ?? []
   const dates = request.temporal_domain
-  const dateAt = (n: number): string | null => (DAY.test(dates[n] ?? '') ? dates[n]! : null)
+  const dateAt = (n: number): string | null => {
+    const date = dates[n]?.trim() ?? ''
+    return DAY.test(date) ? date : null
+  }
   if (urls.length)
     return urls.map((item, n) => ({
       source: sourceOf(item),

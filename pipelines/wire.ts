@@ -5,7 +5,7 @@ import { type ModelMetadata, modelMetadata } from './model.ts'
 import { type InferenceRequest, inferenceRequest, searchFields } from './request.ts'
 
 /** @throws PlanError `plan.unknown_step` */
-const stepOf = (process_id: string): StepName => {
+export const stepOf = (process_id: string): StepName => {
   const name = stepNamed(process_id)
   if (name) return name
   throw new PlanError(

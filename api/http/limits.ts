@@ -52,6 +52,8 @@ class Scan {
   private name = ''
   private began = 0
   private lastString: [number, number] = [0, 0]
+  /** Names of each object that is open; null for a list */
+  private readonly names: (Set<string> | null)[] = []
   private readonly text: string
   private readonly place: string
   private readonly limits: BodyLimits
@@ -81,18 +83,40 @@ class Scan {
   private step(mark: string, index: number): void {
     if (mark === ':') {
       this.node()
+      this.once()
       if (this.depth === 1) this.open(index + 1)
-    } else if (mark === '{' || mark === '[') {
+    }
+    // A name stands right before its colon; elsewhere it is no JSON, and the parser says so.
+    this.lastString = [0, 0]
+    if (mark === '{' || mark === '[') {
       this.depth += 1
+      this.names.push(mark === '{' ? new Set() : null)
       this.node()
       if (this.depth > DEEPEST) this.tooDeep()
     } else if (mark === '}' || mark === ']') {
       if (this.depth === 1) this.close(index)
       this.depth -= 1
+      this.names.pop()
     } else if (mark === ',') {
       this.node()
       if (this.depth === 1) this.close(index)
     }
+  }
+
+  /** Of two values under one name a reader would take the last, another the first. */
+  private once(): void {
+    const names = this.names.at(-1)
+    if (this.lastString[1] === 0) return
+    const name = this.text.slice(...this.lastString)
+    if (names?.has(name))
+      refuse(
+        'json_duplicate',
+        `the name ${name.slice(0, 100)} stands twice in one object: leave one of them out`,
+        this.place,
+        ...(this.depth > 1 ? this.where() : []),
+        name.slice(0, 100),
+      )
+    names?.add(name)
   }
 
   private tooDeep(): never {
@@ -163,7 +187,7 @@ class Scan {
  * Bounds a JSON text before it is parsed: its size, the size of its fields, its values, its depth.
  *
  * @throws HttpError 413 `request.too_large` for the whole; 422 that names the field: `request.too_large`,
- * `request.too_many_values`, `recursion_loop`
+ * `request.too_many_values`, `recursion_loop`, `json_duplicate`
  */
 export const checkBody = (text: string, place: string, limits: BodyLimits = SMALL): void => {
   if (text.length > limits.bytes)

@@ -1,8 +1,10 @@
 import type { Selectable } from 'kysely'
+import { type Bucket, bucketOf } from '../../connectors/buckets.ts'
 import { findRow } from '../../connectors/catalogue.ts'
 import type { CatalogueRow } from '../../connectors/row.ts'
 import { modelOf } from '../../pipelines/runs-by.ts'
 import { orderOf } from '../../pipelines/order.ts'
+import { withoutNulls } from '../../pipelines/request-fields.ts'
 import type { PlanRequest } from '../../steps/plan-context.ts'
 import type { Config } from '../config.ts'
 import { type Database, type Db, type WireStep } from '../database/database.ts'
@@ -11,7 +13,7 @@ import { modelRepository } from '../models/repository.ts'
 import type { ModelRow } from '../models/schema.ts'
 import { boundedArea, TooIntricate } from './bounded-area.ts'
 import { visible } from '../database/visibility.ts'
-import { type InferenceInput, withoutNulls } from './schema.ts'
+import type { InferenceInput } from './schema.ts'
 
 type TuneRow = Selectable<Database['tune']>
 type ProcessorRow = Selectable<Database['inf_generic_processor']>
@@ -69,6 +71,19 @@ export interface Prepared {
   readonly config: Record<string, unknown>
   /** That the request names; a place counts as one until it is planned. */
   readonly scenes: number
+}
+
+/** @throws HttpError 422 for an `s3://` URL of a bucket that is not the operator's */
+const checkBuckets = (buckets: readonly Bucket[], { spatial_domain }: InferenceInput): void => {
+  for (const [n, item] of (spatial_domain.urls ?? []).entries()) {
+    const named = typeof item === 'string' ? [[item]] : Object.entries(item).map((e) => e.reverse())
+    for (const [url, ...modality] of named)
+      if (url!.startsWith('s3://') && !bucketOf(url!, buckets))
+        throw invalidBody(
+          `${JSON.stringify(url!.slice(0, 100))} is in no bucket that this installation reads: upload the file through /v2/file-share, or give a (signed) https URL of it`,
+          ...['spatial_domain', 'urls', n, ...modality],
+        )
+  }
 }
 
 const checkScenes = (most: number, { spatial_domain: { urls } }: InferenceInput): void => {
@@ -209,6 +224,7 @@ export const prepare = async (
   const { db, config } = deps
   const models = modelRepository(db, config)
   checkScenes(config.MAX_SCENES, input)
+  checkBuckets(config.catalogue.credentials.buckets ?? [], input)
   await checkArea(config.MAX_INFERENCE_AREA_SQ_KM, input)
   const processor = await processorOf(deps, user, input.generic_processor_id)
   const model = input.model_id

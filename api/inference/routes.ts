@@ -18,6 +18,7 @@ import {
   uuidParams,
   wholeText,
 } from '../http/routing.ts'
+import { tidyRequest } from '../../pipelines/request-fields.ts'
 import type { Store } from '../storage/store.ts'
 import { BOOL_PARSING } from '../http/errors.ts'
 import { dryRunSchema, inferenceSchema, inferencesSchema, message, tasksSchema } from './answers.ts'
@@ -26,13 +27,7 @@ import { prepare } from './create.ts'
 import { dryRunAnswer, dryRunPlan } from './dry-run.ts'
 import { purgeNow } from './purge.ts'
 import { type InferenceRepository, inferenceRepository } from './repository.ts'
-import {
-  inferenceAnswer,
-  inferenceInput,
-  inferenceLimits,
-  type InferenceRow,
-  tidyInference,
-} from './schema.ts'
+import { inferenceAnswer, inferenceInput, inferenceLimits, type InferenceRow } from './schema.ts'
 
 const tag = 'Inference'
 const path = '/v2/inference'
@@ -113,7 +108,7 @@ export const inferenceRoutes = (
     {
       ...{ method: 'post', path, tag, summary: 'Run a model over a place and a time' },
       body: inferenceInput,
-      tidy: tidyInference,
+      tidy: tidyRequest,
       limits: inferenceLimits,
       once: true,
       example: aRequest,
@@ -134,7 +129,7 @@ export const inferenceRoutes = (
     {
       ...{ method: 'post', path: `${path}/dry-run`, tag, summary: 'Show what would run' },
       body: inferenceInput,
-      tidy: tidyInference,
+      tidy: tidyRequest,
       limits: inferenceLimits,
       example: aRequest,
       responses: {

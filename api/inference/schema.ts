@@ -6,42 +6,17 @@ import {
   isBox,
   postProcessing,
   pushEntry,
+  requestStep,
   searchFields,
 } from '../../pipelines/request.ts'
+import { period, rightlyNamed, sceneUrl } from '../../pipelines/request-fields.ts'
 import { tileNamed } from '../../pipelines/area/tile-names.ts'
-import { hasImages } from '../../pipelines/search/dates.ts'
 import type { InferenceTable } from '../database/database.ts'
 import { INT_FROM_FLOAT } from '../http/errors.ts'
 import type { BodyLimits } from '../http/limits.ts'
 import { listOf } from '../http/lists.ts'
 import { uuid, wholeText } from '../http/routing.ts'
 import { stamps, wireTime } from '../http/time.ts'
-
-/** Fields whose entries SDKs fill with nulls. */
-const NESTED = [
-  'model_input_data_spec',
-  'geoserver_push',
-  'data_connector_config',
-  'pipeline_steps',
-  'post_processing',
-]
-
-/** The value without its objects' nulls: they are as good as absent. */
-export const withoutNulls = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(withoutNulls)
-  if (typeof value !== 'object' || value === null) return value
-  const kept = Object.entries(value).filter(([, item]) => item !== null && item !== undefined)
-  return Object.fromEntries(kept.map(([key, item]) => [key, withoutNulls(item)]))
-}
-
-/** A request as `inferenceInput` reads it. */
-export const tidyInference = (raw: unknown): unknown => {
-  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return raw
-  const entries = Object.entries(raw)
-  return Object.fromEntries(
-    entries.map(([key, value]) => [key, NESTED.includes(key) ? withoutNulls(value) : value]),
-  )
-}
 
 const loose = z.record(z.string(), z.unknown())
 const bbox = z
@@ -74,20 +49,17 @@ const areal = z.discriminatedUnion('type', [
 ])
 const isAreal = (shape: unknown): boolean => areal.safeParse(shape).success
 const polygon = z
-  .looseObject({ type: z.enum(['Polygon', 'MultiPolygon', 'Feature'], 'polygons must be GeoJSON') })
+  .looseObject({
+    type: z.enum(
+      ['Polygon', 'MultiPolygon', 'Feature'],
+      'polygons must be GeoJSON: a Polygon, a MultiPolygon or a Feature of one each',
+    ),
+  })
   .refine((shape) => isAreal(shape.type === 'Feature' ? shape.geometry : shape), {
     message:
       'polygons must be GeoJSON Polygon or MultiPolygon: closed rings of four or more [lon, lat] in degrees',
   })
-const url = z
-  .string()
-  .min(1)
-  .max(8000)
-  .refine((text) => /^https?:\/\//i.test(text) && URL.canParse(text), {
-    error: ({ input }) =>
-      `${JSON.stringify(String(input).slice(0, 100))} is not an http(s) URL: upload the file through /v2/file-share, or give a (signed) https URL of it`,
-  })
-const scene = z.union([url, z.record(z.string(), url)])
+const scene = z.union([sceneUrl, z.record(z.string(), sceneUrl)])
 
 const isTile = (name: unknown): boolean => {
   try {
@@ -104,59 +76,18 @@ const tile = z
       `${JSON.stringify(String(input).slice(0, 50))} is neither an MGRS square such as 31TCJ nor a Web Mercator key z/x/y`,
   })
 
-const spatial = z
-  .looseObject({
+const spatial = rightlyNamed(
+  z.looseObject({
     bbox: listOf(bbox, MOST_SHAPES, SPLIT).nullish(),
     polygons: listOf(polygon, MOST_SHAPES, SPLIT).nullish(),
     tiles: listOf(tile, MOST_SHAPES, SPLIT).nullish(),
     urls: listOf(scene, MOST_SCENES, SPLIT).nullish(),
-  })
-  .refine(
-    (domain) =>
-      [domain.bbox, domain.polygons, domain.tiles, domain.urls].some((list) => list?.length),
-    { message: "At least one of 'bbox', 'polygons', 'tiles', or 'urls' must be provided." },
-  )
-
-const DAY = /^\d{4}-\d{2}-\d{2}$/
-/** A day that the calendar has: of 2024-02-30 JavaScript makes the first of March. */
-const isDay = (text: string): boolean =>
-  DAY.test(text) && new Date(`${text}T00:00:00Z`).toJSON()?.slice(0, 10) === text
-
-const isOpen = (end: string): boolean => end === '' || end === '..'
-
-const dayProblem = (end: string): string | undefined => {
-  if (isDay(end)) return hasImages(end) ? undefined : `no catalogue has the year ${end.slice(0, 4)}`
-  if (DAY.test(end)) return `${end} is no day of the calendar`
-  const day = end.slice(0, 10)
-  return isDay(day) && /^[T ]/.test(end.slice(10))
-    ? `a day has no time of day: write ${day}`
-    : 'write YYYY-MM-DD, or YYYY-MM-DD_YYYY-MM-DD for a period'
-}
-
-const periodProblem = (text: string): string | undefined => {
-  const ends = text.trim().split(/[_/]/)
-  if (ends.length > 2) return 'a period is one day, or two with _ between them'
-  const given = ends.filter((end) => ends.length === 1 || !isOpen(end))
-  const problem = given.length ? given.map(dayProblem).find(Boolean) : 'a period needs a day'
-  if (problem || given.length < 2 || given[0]! <= given[1]!) return problem
-  return `the period ends before it begins: write ${given[1]}_${given[0]}`
-}
-
-/** `YYYY-MM-DD`, or `first_last`, where `..` or nothing leaves an end open. */
-const period = z
-  .string()
-  .max(100)
-  .superRefine((text, context) => {
-    const problem = periodProblem(text)
-    if (problem)
-      context.addIssue({ code: 'custom', message: `${JSON.stringify(text)}: ${problem}` })
-  })
-
-/** A step of the request. @see docs/wire.md#statuses */
-const step = z.looseObject({
-  process_id: z.string().min(1).max(50),
-  step_number: z.coerce.number().int().min(0).max(1000),
-})
+  }),
+).refine(
+  (domain) =>
+    [domain.bbox, domain.polygons, domain.tiles, domain.urls].some((list) => list?.length),
+  { message: "At least one of 'bbox', 'polygons', 'tiles', or 'urls' must be provided." },
+)
 
 const KIB = 1024
 /**
@@ -184,8 +115,8 @@ export const inferenceLimits: BodyLimits = {
 }
 
 /** The body of POST `/v2/inference`, `/dry-run`: nulls are as good as absent. @see docs/wire.md#inference */
-export const inferenceInput = z
-  .looseObject({
+export const inferenceInput = rightlyNamed(
+  z.looseObject({
     model_id: uuid.nullish(),
     model_display_name: z.string().max(100).nullish(),
     spatial_domain: spatial,
@@ -194,7 +125,7 @@ export const inferenceInput = z
     model_input_data_spec: listOf(inputSpec, 100).nullish(),
     geoserver_push: listOf(pushEntry, 100).nullish(),
     data_connector_config: listOf(connectorConfig, 100).nullish(),
-    pipeline_steps: listOf(step, 100).nullish(),
+    pipeline_steps: listOf(requestStep, 100).nullish(),
     post_processing: postProcessing.nullish(),
     generic_processor_id: uuid.nullish(),
     maxcc: z
@@ -210,10 +141,10 @@ export const inferenceInput = z
     demo: loose.nullish(),
     inference_output: loose.nullish(),
     inferencing: z.unknown().optional(),
-  })
-  .refine((body) => body.model_id || body.model_display_name, {
-    message: "At least one of 'model_id' or 'model_display_name' must be provided.",
-  })
+  }),
+).refine((body) => body.model_id || body.model_display_name, {
+  message: "At least one of 'model_id' or 'model_display_name' must be provided.",
+})
 export type InferenceInput = z.output<typeof inferenceInput>
 
 export const tryOutInput = z.looseObject({

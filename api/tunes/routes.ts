@@ -10,10 +10,9 @@ import {
   inferenceAnswer,
   inferenceLimits,
   type InferenceInput,
-  tidyInference,
   tryOutInput,
-  withoutNulls,
 } from '../inference/schema.ts'
+import { tidyRequest, withoutNulls } from '../../pipelines/request-fields.ts'
 import { told } from '../http/answers.ts'
 import { pageHead, placeOf } from '../http/cursors.ts'
 import { cursorPaging, fail, KEY_USED, type Router } from '../http/routing.ts'
@@ -128,7 +127,7 @@ export const tuneRoutes = (
       ...{ method: 'post', path: '/v2/tunes/:tune_id/try-out', tag, summary: 'Run a tune' },
       params,
       body: tryOutInput,
-      tidy: tidyInference,
+      tidy: tidyRequest,
       limits: inferenceLimits,
       once: true,
       example: { ...aRequest, model_display_name: null },

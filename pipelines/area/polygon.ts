@@ -13,8 +13,9 @@ const [FINEST, COARSEST] = [1 / 4096, 1 / 32]
 const numbersOf = (position: unknown): [number, number] | undefined => {
   if (!Array.isArray(position) || position.length < 2) return undefined
   // A third number is a height: places have none.
-  const [lon, lat] = position as unknown[]
+  const [lon, lat, ...heights] = position as unknown[]
   const sound =
+    heights.every((height) => typeof height === 'number') &&
     typeof lon === 'number' &&
     typeof lat === 'number' &&
     Math.abs(lon) <= 180 &&

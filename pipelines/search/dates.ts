@@ -12,7 +12,8 @@ export interface DayRange {
 /** Before the first Earth-observation catalogue: where an open beginning starts. */
 const OLDEST = '1972-01-01'
 
-const isDay = (text: string): boolean => {
+/** Whether the calendar has the day: of 2024-02-30 JavaScript makes the first of March. */
+export const isDay = (text: string): boolean => {
   if (!DAY.test(text)) return false
   const date = new Date(`${text}T00:00:00Z`)
   return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(text)
@@ -27,6 +28,37 @@ export const addDays = (day: string, count: number): string =>
 
 export const daysBetween = (a: string, b: string): number =>
   Math.round((Date.parse(b) - Date.parse(a)) / MS_DAY)
+
+const isOpen = (end: string): boolean => end === '' || end === '..'
+
+/** The ends of a period as given: one day, or two with `_` or `/` between them. */
+const endsOf = (text: string): string[] =>
+  text
+    .trim()
+    .split(/[_/]/)
+    .map((end) => end.trim())
+
+const dayProblem = (end: string): string | undefined => {
+  if (isDay(end)) return hasImages(end) ? undefined : `no catalogue has the year ${end.slice(0, 4)}`
+  if (DAY.test(end)) return `${end} is no day of the calendar`
+  const day = end.slice(0, 10)
+  return isDay(day) && /^[Tt ]/.test(end.slice(10))
+    ? `a day has no time of day: write ${day}`
+    : 'write YYYY-MM-DD, or YYYY-MM-DD_YYYY-MM-DD for a period'
+}
+
+/**
+ * What is wrong with an entry of a temporal domain, and the cure: `YYYY-MM-DD`, or `first_last`,
+ * where `..` or nothing leaves an end open; undefined where it is right.
+ */
+export const periodProblem = (text: string): string | undefined => {
+  const ends = endsOf(text)
+  if (ends.length > 2) return 'a period is one day, or two with _ between them'
+  const given = ends.filter((end) => ends.length === 1 || !isOpen(end))
+  const problem = given.length ? given.map(dayProblem).find(Boolean) : 'a period needs a day'
+  if (problem || given.length < 2 || given[0]! <= given[1]!) return problem
+  return `the period ends before it begins: write ${given[1]}_${given[0]}`
+}
 
 const wrong = (text: string, why: string): PlanError =>
   new PlanError(
@@ -51,14 +83,13 @@ const dayOf = (text: string, whole: string): string => {
  * @throws PlanError `request.temporal_domain`
  */
 export const rangeOf = (text: string, today: string): DayRange => {
-  const parts = text.trim().split(/[_/]/)
+  const parts = endsOf(text)
   if (parts.length > 2) throw wrong(text, 'has more than two ends')
   const [from, to = from] = parts as [string, string?]
-  const open = (end: string | undefined) => end === '' || end === '..'
-  if (parts.length === 1 && open(from)) throw wrong(text, 'is no day')
-  if (open(from) && open(to)) throw wrong(text, 'has no end')
-  const first = open(from) ? OLDEST : dayOf(from, text)
-  const last = open(to) ? today : dayOf(to!, text)
+  if (parts.length === 1 && isOpen(from)) throw wrong(text, 'is no day')
+  if (isOpen(from) && isOpen(to)) throw wrong(text, 'has no end')
+  const first = isOpen(from) ? OLDEST : dayOf(from, text)
+  const last = isOpen(to) ? today : dayOf(to, text)
   if (last < first) throw wrong(text, `ends before it begins`)
   return { first, last }
 }

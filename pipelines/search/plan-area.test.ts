@@ -283,8 +283,10 @@ test('each tile of a large place has every item that lies on its grid', async ()
 })
 
 test('days that are none, too many tasks and boxes too wide are refused by field', async () => {
-  await expect(plan(days(['2024-02-30']))).rejects.toThrow(/request\.temporal_domain/)
-  await expect(plan(days(['2024-06-10_2024-06-01']))).rejects.toThrow(/ends before it begins/)
+  await expect(async () => plan(days(['2024-02-30']))).rejects.toThrow(/no day of the calendar/)
+  await expect(async () => plan(days(['2024-06-10_2024-06-01']))).rejects.toThrow(
+    /ends before it begins/,
+  )
   await expect(plan(days([]))).rejects.toThrow(/request\.temporal_domain: temporal_domain is empty/)
   await expect(plan(days(['2024-06-10'], [0, 40, 40, 50]))).rejects.toThrow(/request\.too_large/)
   await expect(plan(days(['2024-06-10'], [0, 43, 10, 50]), [A])).rejects.toThrow(

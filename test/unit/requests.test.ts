@@ -1,6 +1,7 @@
 import type { File } from '@dagger.io/dagger'
 import { expect, test } from 'vitest'
-import { inferenceInput, tidyInference } from '../../api/inference/schema.ts'
+import { inferenceInput } from '../../api/inference/schema.ts'
+import { tidyRequest } from '../../pipelines/request-fields.ts'
 import { moduleCatalogue } from '../../pipelines/module-catalogue.ts'
 import { readRequest } from '../../pipelines/module-request.ts'
 import type { InferenceRequest } from '../../pipelines/request.ts'
@@ -32,7 +33,7 @@ const planned = async (request: InferenceRequest) => {
 }
 const rest = async (body: object) => {
   const { model_display_name, ...input } = inferenceInput.parse(
-    tidyInference(JSON.parse(JSON.stringify(body))),
+    tidyRequest(JSON.parse(JSON.stringify(body))),
   ) as Record<string, any>
   const { request } = readRunConfig({
     ...input,
