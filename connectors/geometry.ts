@@ -50,7 +50,16 @@ const ringOf = (ring: unknown): Ring | undefined => {
     if (Math.abs(step) > 180 && Math.abs(step) < 359.999) shift -= Math.sign(step) * 360
     out.push([x + shift, y])
   }
-  return out
+  return aroundPole(out)
+}
+
+/** A ring that runs once around the globe holds a pole: it is closed along it. */
+const aroundPole = (ring: Ring): Ring => {
+  const [first, last] = [ring[0]!, ring.at(-1)!]
+  if (Math.abs(Math.abs(last[0] - first[0]) - 360) > 1e-6) return ring
+  const middle = ring.reduce((sum, [, y]) => sum + y, 0) / ring.length
+  const pole = middle < 0 ? -90 : 90
+  return [...ring, [last[0], pole], [first[0], pole], first]
 }
 
 /** Polygons of a GeoJSON geometry, each with longitudes that run on; undefined for any other. */
@@ -73,13 +82,15 @@ export const polygonOfBox = ([west, south, east, north]: Box): Polygon => [
   ],
 ]
 
-const shoelace = (ring: Ring): number =>
-  Math.abs(
-    ring.reduce((sum, [x, y], n) => {
-      const [u, v] = ring[(n + 1) % ring.length]!
-      return sum + x * v - u * y
-    }, 0) / 2,
-  )
+/** From its first corner on: between coordinates of degrees a small area would be lost in rounding. */
+const shoelace = (ring: Ring): number => {
+  const [x0, y0] = ring[0] ?? [0, 0]
+  const twice = ring.reduce((sum, [x, y], n) => {
+    const [u, v] = ring[(n + 1) % ring.length]!
+    return sum + (x - x0) * (v - y0) - (u - x0) * (y - y0)
+  }, 0)
+  return Math.abs(twice / 2)
+}
 const areaOf = ([outer, ...holes]: Polygon): number =>
   outer ? shoelace(outer) - holes.reduce((sum, hole) => sum + shoelace(hole), 0) : 0
 
@@ -105,21 +116,21 @@ const shifted = (polygon: Polygon, degrees: number): Polygon =>
 
 /**
  * A footprint in the frame of a box: longitudes run on, and each polygon stands where it overlaps
- * the box most, so over the 180th meridian they go beyond 180.
+ * the box, so over the 180th meridian they go beyond 180. One that spans the globe may do so twice.
  *
  * @returns the footprint and its overlap with the box, square degrees
  */
 export const inFrame = (polygons: readonly Polygon[], box: Box): [Footprint, number] => {
   const frame = unwrapped(box)
   let overlap = 0
-  const placed = polygons.map((polygon) => {
+  const placed = polygons.flatMap((polygon) => {
     const options = [0, -360, 360].map((degrees) => {
       const moved = degrees ? shifted(polygon, degrees) : polygon
       return [moved, areaOf(clipped(moved, frame))] as const
     })
-    const [best, area] = options.reduce((a, b) => (b[1] > a[1] ? b : a))
-    overlap += area
-    return best
+    const inside = options.filter(([, area]) => area > 0)
+    overlap += inside.reduce((sum, [, area]) => sum + area, 0)
+    return inside.length ? inside.map(([moved]) => moved) : [polygon]
   })
   const footprint: Footprint =
     placed.length === 1

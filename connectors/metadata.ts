@@ -1,18 +1,29 @@
 import { z } from 'zod'
 
+/** The entries of an object that are what they should be: one that is not leaves the others be. */
+const entriesOf = <S extends z.ZodType>(entry: S) =>
+  z.record(z.string(), z.unknown()).transform((all): Record<string, z.output<S>> =>
+    Object.fromEntries(
+      Object.entries(all).flatMap(([key, value]) => {
+        const parsed = entry.safeParse(value)
+        return parsed.success ? [[key, parsed.data]] : []
+      }),
+    ),
+  )
+const href = z.string().max(4096)
 const asset = z.looseObject({
-  href: z.string().max(4096),
-  type: z.string().nullish(),
-  alternate: z.record(z.string(), z.looseObject({ href: z.string().max(4096) })).nullish(),
+  href,
+  type: z.string().nullish().catch(null),
+  alternate: entriesOf(z.looseObject({ href })).nullish().catch(null),
 })
 /** An item as a STAC API answers it: what is not needed is not looked at. @see STAC 1.0 and 1.1 */
 export const rawItem = z.looseObject({
   id: z.string().min(1).max(500),
   collection: z.string().nullish(),
   geometry: z.unknown(),
-  bbox: z.array(z.number()).nullish(),
+  bbox: z.array(z.number()).nullish().catch(null),
   properties: z.record(z.string(), z.unknown()),
-  assets: z.record(z.string(), asset).default({}),
+  assets: entriesOf(asset).default({}).catch({}),
 })
 export type RawItem = z.output<typeof rawItem>
 export type RawAsset = z.output<typeof asset>
@@ -27,20 +38,29 @@ export const numberOf = (fields: Fields, ...names: string[]): number | null => {
   return typeof found === 'number' ? found : null
 }
 
-const UTC_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}/
+/** Small letters and a space are RFC 3339 too (5.6), and so is second 60 (5.7). */
+const TIME =
+  /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2})(?::(\d{2})(\.\d+)?)?\s*([Zz]|[+-]\d{2}(?::?\d{2})?)?$/
 
 /** Sensing time in ms since 1970; a composite counts by its start. */
 export const timeOf = ({ properties }: RawItem): number | null => {
   const text = textOf(properties, 'datetime') ?? textOf(properties, 'start_datetime')
-  if (!text || !UTC_TIME.test(text)) return null
+  const [, day, minutes, seconds = '00', fraction = '', zone = 'Z'] = TIME.exec(text ?? '') ?? []
+  if (!day) return null
+  // JavaScript has no leap second: its end is where the next one begins.
+  const whole = seconds === '60' ? '59.999' : seconds + fraction
   // RFC 3339 wants a zone; without one it would be read in this machine's.
-  const time = Date.parse(/([zZ]|[+-]\d{2}:?\d{2})$/.test(text) ? text : `${text}Z`)
+  const offset = /^[+-]\d{2}$/.test(zone) ? `${zone}:00` : zone.toUpperCase()
+  const time = Date.parse(`${day}T${minutes}:${whole}${offset}`)
   return Number.isNaN(time) ? null : time
 }
 
 /** Percent of the scene, 0 to 100; null where the item says nothing that can be one. */
 export const cloudOf = ({ properties }: RawItem): number | null => {
-  const cover = numberOf(properties, 'eo:cloud_cover')
+  const said = properties['eo:cloud_cover']
+  // As text it means the same; taken for unknown it would pass every limit.
+  const isText = typeof said === 'string' && /^\s*\d+(\.\d+)?\s*%?\s*$/.test(said)
+  const cover = isText ? parseFloat(said) : numberOf(properties, 'eo:cloud_cover')
   return cover !== null && cover >= 0 && cover <= 100 ? cover : null
 }
 
@@ -126,9 +146,12 @@ export const rasterOf = (asset: RawAsset, at: number) => {
 }
 
 const epsgOf = (fields: Fields): number | null => {
-  const code = fields['proj:code'] ?? fields['proj:epsg']
-  const found = /^(?:EPSG:)?(\d{4,6})$/i.exec(String(code ?? ''))
-  return found ? Number(found[1]) : null
+  for (const code of [fields['proj:code'], fields['proj:epsg']]) {
+    // Also as a URN or a URL of the OGC: urn:ogc:def:crs:EPSG::32631
+    const found = /^(?:(?:.*[:/])?EPSG[:/](?:[\d.]*[:/])?)?(\d{4,6})$/i.exec(String(code ?? ''))
+    if (found) return Number(found[1])
+  }
+  return null
 }
 const numbers = (value: unknown, least: number): number[] | null =>
   Array.isArray(value) && value.length >= least && value.every(Number.isFinite) ? value : null

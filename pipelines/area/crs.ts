@@ -31,9 +31,29 @@ export const utmOf = ([lon, lat]: Point): number => {
   return (lat < 0 ? 32700 : 32600) + zone
 }
 
+/** Whether a CRS is polar stereographic: its grids may have the pole, and every longitude, inside. */
+export const isPolar = (epsg: number): boolean => epsg === 32661 || epsg === 32761
+
+/** Farther from a zone's middle than any scene of it lies, degrees; its grid would be no map there. */
+const ZONE_REACH = 12
+
+/**
+ * The CRS that an item names, as a place may be gridded in it; undefined where that cannot be right.
+ *
+ * A southern zone far in the north is the northern one misspelt.
+ */
+export const plausibleCrs = (epsg: number, [lon, lat]: Point): number | undefined => {
+  if (!isKnownCrs(epsg)) return undefined
+  const north = Math.floor(epsg / 100) === 326
+  if (epsg === 3857) return epsg
+  if (isPolar(epsg)) return lat > 60 === north && Math.abs(lat) > 60 ? epsg : undefined
+  if (Math.abs(wrapped((epsg % 100) * 6 - 183 - lon)) > ZONE_REACH) return undefined
+  return !north && lat > 1 ? epsg - 100 : epsg
+}
+
 const definitionOf = (epsg: number): string | undefined => {
   const zone = epsg % 100
-  if (epsg === 32661 || epsg === 32761)
+  if (isPolar(epsg))
     return `+proj=stere +lat_0=${epsg === 32661 ? 90 : -90} +lon_0=0 +k=0.994 +x_0=2000000 +y_0=2000000 +datum=WGS84 +units=m`
   if ([326, 327].includes(Math.floor(epsg / 100)) && zone >= 1 && zone <= 60)
     return `+proj=utm +zone=${zone} ${epsg > 32700 ? '+south ' : ''}+datum=WGS84 +units=m`

@@ -1,5 +1,5 @@
 import type { Grid } from '../../connectors/item.ts'
-import { type Box, boxOf, eastOf, projection } from './crs.ts'
+import { type Box, boxOf, eastOf, isPolar, projection } from './crs.ts'
 import type { Ring } from './shapes.ts'
 
 /** Where pixel edges lie: `origin + n * resolution`, metres. */
@@ -12,6 +12,8 @@ export interface Lattice {
 // A thousandth of a pixel: a corner that was computed back from the lattice must not add a column.
 const SLACK = 1e-3
 const STEPS = 20
+/** Of a polar box, whose parallels are circles. */
+const DEGREES_A_STEP = 2
 
 const snapDown = (value: number, origin: number, size: number): number =>
   Math.floor((value - origin) / size + SLACK) * size + origin
@@ -23,7 +25,8 @@ export const envelopeOf = (box: Box, epsg: number): [number, number, number, num
   const convert = projection(epsg)
   const [west, south, , north] = box
   const width = eastOf(box) - west
-  const steps = Array.from({ length: STEPS + 1 }, (_, n) => n / STEPS)
+  const count = Math.max(STEPS, Math.ceil(width / DEGREES_A_STEP))
+  const steps = Array.from({ length: count + 1 }, (_, n) => n / count)
   const points = steps.flatMap((f) => [
     [west + f * width, south],
     [west + f * width, north],
@@ -112,9 +115,17 @@ export const outlineOf = (grid: Grid, frame: number, margin: number): Ring => {
   return [...near, near[0]!]
 }
 
-/** The box in degrees that holds a grid's corners. */
-export const boxOfGrid = ({ epsg, transform, width, height }: Grid): Box => {
+/** The box in degrees that holds a grid's corners; of a polar one its sides, and the pole inside. */
+export const boxOfGrid = (grid: Grid): Box => {
+  const { epsg, transform, width, height } = grid
   const [x, size, , y] = transform
+  if (isPolar(epsg)) {
+    const outline = outlineOf(grid, 0, 0)
+    const [lons, lats] = [0, 1].map((axis) => outline.map((point) => point[axis]!))
+    const [west, east] = [Math.min(...lons!), Math.max(...lons!)]
+    const [south, north] = [Math.min(...lats!), Math.max(...lats!)]
+    return east - west >= 360 ? [-180, south, 180, north] : boxOf(west, south, east, north)
+  }
   const convert = projection(epsg)
   const corners = [0, width].flatMap((column) =>
     [0, height].map((row) => convert.inverse([x + column * size, y - row * size])),

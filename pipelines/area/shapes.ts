@@ -35,13 +35,15 @@ export const boxShape = (box: Box): Geom => {
   ]
 }
 
-const ringArea = (ring: readonly (readonly [number, number])[]): number =>
-  Math.abs(
-    ring.reduce((sum, [x, y], i) => {
-      const [u, v] = ring[(i + 1) % ring.length]!
-      return sum + x * v - u * y
-    }, 0) / 2,
-  )
+/** From its first corner on: between coordinates of degrees a small area would be lost in rounding. */
+const ringArea = (ring: readonly (readonly [number, number])[]): number => {
+  const [x0, y0] = ring[0] ?? [0, 0]
+  const twice = ring.reduce((sum, [x, y], i) => {
+    const [u, v] = ring[(i + 1) % ring.length]!
+    return sum + (x - x0) * (v - y0) - (u - x0) * (y - y0)
+  }, 0)
+  return Math.abs(twice / 2)
+}
 
 /** Area of a shape in square degrees, holes taken off. */
 export const squareDegrees = (shape: Shape): number =>

@@ -1,6 +1,6 @@
 import type { Grid } from '../../connectors/item.ts'
-import { type Box, boxOf, centreOf, eastOf, projection, utmOf } from './crs.ts'
-import { boxGrid, type Lattice, windowOf } from './grid.ts'
+import { type Box, boxOf, centreOf, eastOf, isPolar, projection, utmOf } from './crs.ts'
+import { boxGrid, boxOfGrid, envelopeOf, gridOf, type Lattice, windowOf } from './grid.ts'
 
 /** A side over this many pixels is cut. @see sentinelhub's process API, 2500 pixels a side */
 const LONGEST = 2400
@@ -20,7 +20,12 @@ export interface Tile {
  * @see sentinelhub-py `bbox_to_dimensions`, which GEOStudio's planner counts tiles by
  */
 export const dimensionsOf = (box: Box, resolution: number): [columns: number, rows: number] => {
-  const convert = projection(utmOf(centreOf(box)))
+  const epsg = utmOf(centreOf(box))
+  if (isPolar(epsg)) {
+    const { width, height } = boxGrid(box, { epsg, resolution, origin: [0, 0] })
+    return [width, height]
+  }
+  const convert = projection(epsg)
   const [left, bottom] = convert.forward([box[0], box[1]])
   const [right, top] = convert.forward([eastOf(box), box[3]])
   const pixels = (metres: number) => Math.max(1, Math.round(Math.abs(metres) / resolution))
@@ -73,6 +78,22 @@ export const cutGrid = (grid: Grid, longest: number): Grid[] => {
 }
 
 /**
+ * Of a polar box: its corners may lie on one meridian, or be the pole, so it is cut by pixels, not by
+ * shares of degrees. A side shorter than a model's window is widened.
+ */
+const polarTiles = (box: Box, lattice: Lattice): Tile[] => {
+  const { epsg, resolution } = lattice
+  const [left, bottom, right, top] = envelopeOf(box, epsg)
+  const short = SHORTEST * resolution
+  const more = (side: number) => (side < short ? short / 2 + MARGIN * resolution - side / 2 : 0)
+  const [wide, high] = [more(right - left), more(top - bottom)]
+  const whole = gridOf([left - wide, bottom - high, right + wide, top + high], lattice)
+  const grids = cutGrid(whole, LONGEST)
+  const same = grids.length === 1 && wide === 0 && high === 0
+  return grids.map((grid) => ({ box: same ? box : boxOfGrid(grid), grid }))
+}
+
+/**
  * The tiles of a box: columns from west to east, in each the rows from south to north.
  *
  * Boxes are cut as GEOStudio cuts them, by shares of degrees; their grids are windows of the one
@@ -80,6 +101,7 @@ export const cutGrid = (grid: Grid, longest: number): Grid[] => {
  * smaller than a model's window is widened and overlaps its neighbours, on the same lattice.
  */
 export const tilesOf = (box: Box, lattice: Lattice): Tile[] => {
+  if (isPolar(lattice.epsg)) return polarTiles(box, lattice)
   const whole = boxGrid(box, lattice)
   const [columns, rows] = dimensionsOf(box, lattice.resolution)
   const cut = columns > LONGEST || rows > LONGEST

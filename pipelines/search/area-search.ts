@@ -1,7 +1,7 @@
 import type { Geom } from 'polyclip-ts'
 import type { FrozenItem, Grid } from '../../connectors/item.ts'
 import type { ModalityItems } from '../../steps/plan-context.ts'
-import { type Box, centreOf, eastOf, isKnownCrs, utmOf } from '../area/crs.ts'
+import { type Box, centreOf, eastOf, isKnownCrs, plausibleCrs, utmOf } from '../area/crs.ts'
 import { boxOfGrid, type Lattice, outlineOf } from '../area/grid.ts'
 import { footprintShape } from '../area/polygon.ts'
 import { boxShape, overlapOf, type Shape, squareDegrees, touches, unionOf } from '../area/shapes.ts'
@@ -157,7 +157,13 @@ export class AreaSearch {
     const { resolution } = this
     const bands = items.flatMap((item) => Object.values(item.bands))
     const codes = new Set(bands.map(({ epsg }) => epsg))
-    const [epsg] = codes
+    const [said] = codes
+    const centre = centreOf(area.box)
+    const epsg = said == null ? undefined : plausibleCrs(said, centre)
+    if (codes.size === 1 && said != null && isKnownCrs(said) && epsg !== said)
+      this.warnings.add(
+        `${area.field}: its items name EPSG:${said}, where the place is not: the grid is EPSG:${epsg ?? utmOf(centre)}`,
+      )
     const origins = new Set(
       bands.map(({ transform }) => {
         const [x, , , y] = transform ?? [0, 0, 0, 0]
@@ -165,8 +171,8 @@ export class AreaSearch {
         return `${part(x!)} ${part(y!)}`
       }),
     )
-    const shared = codes.size === 1 && epsg != null && isKnownCrs(epsg)
-    if (!shared) return { epsg: utmOf(centreOf(area.box)), resolution, origin: [0, 0] }
+    if (codes.size !== 1 || epsg === undefined)
+      return { epsg: utmOf(centre), resolution, origin: [0, 0] }
     const [x = 0, y = 0] = origins.size === 1 ? [...origins][0]!.split(' ').map(Number) : []
     return { epsg, resolution, origin: [x, y] }
   }

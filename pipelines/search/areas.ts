@@ -1,6 +1,6 @@
 import type { Geom } from 'polyclip-ts'
 import type { Grid } from '../../connectors/item.ts'
-import { type Box, boxOf, centreOf, eastOf } from '../area/crs.ts'
+import { type Box, boxOf, centreOf, eastOf, isPolar, utmOf } from '../area/crs.ts'
 import { parsePolygons, planningPolygons } from '../area/polygon.ts'
 import { boundsOf, boxShape, type Rings, squareDegrees, unionOf } from '../area/shapes.ts'
 import { ownGrid, tileNamed } from '../area/tile-names.ts'
@@ -28,7 +28,7 @@ const WIDEST = 20
 /** @throws PlanError `request.too_large` for a box that no single UTM zone can hold */
 const checked = (area: Area): Area => {
   const width = eastOf(area.box) - area.box[0]
-  if (width > WIDEST && Math.abs(centreOf(area.box)[1]) <= POLAR)
+  if (width > WIDEST && !isPolar(utmOf(centreOf(area.box))))
     throw new PlanError(
       'request.too_large',
       `${area.field}: ${width.toFixed(1)} degrees of longitude do not fit one grid: split it into boxes of at most ${WIDEST}`,
