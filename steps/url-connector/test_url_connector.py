@@ -91,7 +91,7 @@ def test_a_tiny_file_that_declares_much_is_refused_before_it_takes_memory(room, 
     with rasterio.open(room.inputs / "bomb.tif", "w", driver="GTiff", SPARSE_OK=True, BIGTIFF="YES", **profile):
         pass
     # GDAL reads one long strip line by line, so that it is small in memory; but this one has no line.
-    code = "source.not_raster" if "blockysize" in profile and "tiled" not in profile else "source.too_large"
+    code = "source.all_nodata" if "blockysize" in profile and "tiled" not in profile else "source.too_large"
     refused(room.fetch("bomb.tif"), code, "bomb.tif")
 
 

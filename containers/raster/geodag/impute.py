@@ -1,5 +1,6 @@
 """Pixels without data, filled window by window to what the whole scene at once would give."""
 
+import os
 from contextlib import nullcontext
 
 import numpy
@@ -27,6 +28,12 @@ class Radiometry:
         factors = [(band.get("scaling_factor", 1), band.get("offset", 0)) for band in bands]
         self.gains = [numpy.float32(scale * factor) for (scale, _), (factor, _) in zip(own, factors)]
         self.shifts = [numpy.float32(offset * factor + more) for (_, offset), (factor, more) in zip(own, factors)]
+        for band, (scale, offset), gain, shift in zip(bands, self.said, self.gains, self.shifts):
+            if not (numpy.isfinite(gain) and numpy.isfinite(shift) and gain):
+                raise StepError(
+                    "source.bad_scale", f"{os.path.basename(scene.name)}: band {band['band_name']} would lose its values by scale {scale:g} and offset "
+                    f"{offset:g} of the file and the spec's own: set them with gdal_edit.py -scale 1 -offset 0, or give radiometry: stored",
+                )
 
     def apply(self, position: int, values):
         """``values`` float32 of the band at ``position``, in the model's units."""

@@ -14,9 +14,9 @@ from rasterio.crs import CRS
 from rasterio.features import rasterize
 from rasterio.windows import transform as window_transform
 
+from geodag.place import WGS84, transformed
 from geodag.program import StepError
 
-WGS84 = CRS.from_epsg(4326)
 # Degrees: a longer edge would cut a corner when it is bent into another CRS.
 LONGEST = 0.02
 MAX_VERTICES = 20_000_000
@@ -71,7 +71,7 @@ def moved(shapes: numpy.ndarray, source: CRS, target: CRS) -> numpy.ndarray:
         shapes = shapely.segmentize(shapes, LONGEST)
 
     def move(xy):
-        return numpy.column_stack(rasterio.warp.transform(source, target, xy[:, 0], xy[:, 1])) if len(xy) else xy
+        return numpy.column_stack(transformed(source, target, xy[:, 0], xy[:, 1]))
 
     placed = shapely.transform(shapes, move)
     return placed[numpy.isfinite(shapely.bounds(placed)).all(axis=1)]
@@ -80,7 +80,7 @@ def moved(shapes: numpy.ndarray, source: CRS, target: CRS) -> numpy.ndarray:
 def metric(raster) -> CRS:
     """A CRS in which a metre is a metre where the raster lies: azimuthal equidistant around its centre."""
     middle = raster.transform * (raster.width / 2, raster.height / 2)
-    lon, lat = rasterio.warp.transform(raster.crs, WGS84, [middle[0]], [middle[1]])
+    lon, lat = transformed(raster.crs, WGS84, [middle[0]], [middle[1]])
     return CRS.from_proj4(f"+proj=aeqd +lat_0={lat[0]:.6f} +lon_0={lon[0]:.6f} +datum=WGS84 +units=m")
 
 
@@ -88,7 +88,14 @@ def buffered(shapes: numpy.ndarray, source: CRS, raster, metres: float) -> numpy
     """The geometries in the raster's CRS, grown by ``metres`` on the ground."""
     ground = metric(raster)
     grown = shapely.buffer(shapely.make_valid(moved(shapes, source, ground)), metres) if metres else shapely.make_valid(moved(shapes, source, ground))
-    return moved(grown, ground, raster.crs)
+    return around(moved(grown, ground, raster.crs), raster)
+
+
+def around(shapes: numpy.ndarray, raster) -> numpy.ndarray:
+    """The geometries in the raster's CRS, once more a turn to the west and to the east where it may go on beyond 180 degrees."""
+    if not raster.crs.is_geographic:
+        return shapes
+    return numpy.concatenate([shapely.transform(shapes, lambda xy, by=by: xy + (by, 0)) for by in (0, -360, 360)])
 
 
 class Burned:

@@ -5,9 +5,9 @@ import os
 from urllib.parse import urlencode, urljoin
 
 import numpy
-import rasterio.warp
 
 from geodag.fetch import fetch
+from geodag.place import bbox_of
 from geodag.program import StepError
 from geodag.raster import cog, on_grid, open_scene, read, windows
 
@@ -56,7 +56,10 @@ def _rasters(job, scene, url: str) -> list[str]:
 
 def _hrefs(job, scene, url: str, collection: dict) -> list[str]:
     """The data asset of each item over the scene, by the collection's own ``items`` link. Fails with ``mask.outside``."""
-    box = rasterio.warp.transform_bounds(scene.crs, "EPSG:4326", *scene.bounds)
+    box = bbox_of(scene)
+    if box is None:
+        raise StepError("mask.no_place", "permanent_water_masking needs to know where on the earth all of the scene lies: cut it to the earth")
+    box[2] -= 360 if box[2] > 180 else 0  # RFC 7946, 5.2
     link = next((link["href"] for link in collection.get("links", []) if link.get("rel") == "items"), url.rstrip("/") + "/items")
     query = urlencode({"bbox": ",".join(f"{v:.6f}" for v in box), "limit": MOST_ITEMS})
     page = urljoin(url, link)

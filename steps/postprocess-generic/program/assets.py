@@ -62,7 +62,8 @@ def _band(raster, i: int) -> dict:
     said = {"name": raster.descriptions[i] or f"band {i + 1}", "data_type": numpy.dtype(raster.dtypes[i]).name}
     said["raster:sampling"] = raster.tags().get("AREA_OR_POINT", "Area").lower()
     if (raster.scales[i], raster.offsets[i]) != (1.0, 0.0):
-        said |= {"raster:scale": raster.scales[i], "raster:offset": raster.offsets[i]}
+        pair = {"raster:scale": raster.scales[i], "raster:offset": raster.offsets[i]}
+        said |= {key: value for key, value in pair.items() if math.isfinite(value)}  # JSON has no other
     nodata = raster.nodatavals[i]
     if nodata is None:
         return said

@@ -57,13 +57,14 @@ class Legend:
 class Statistics:
     """Pixels and m² of each class of a class raster, or the spread of a continuous one; one pass by windows."""
 
-    def __init__(self, raster) -> None:
+    def __init__(self, raster, legend: "Legend") -> None:
+        self.masked = sorted(legend.masked)
         self.discrete = numpy.dtype(raster.dtypes[0]).kind in "iu"
         self.areas = row_areas(raster)
         self.pixels: dict[int, int] = {}
         self.square_metres: dict[int, float] = {}
         self.many = False
-        self.count, self.total, self.squares, self.low, self.high = 0, 0.0, 0.0, math.inf, -math.inf
+        self.count, self.mean, self.squares, self.low, self.high = 0, 0.0, 0.0, math.inf, -math.inf
         for window in windows(raster, 1):
             array = read(raster, 1, window, "prediction")
             valid = raster.read_masks(1, window=window) > 0
@@ -83,11 +84,16 @@ class Statistics:
                 self.square_metres[value] = self.square_metres.get(value, 0.0) + found
 
     def _spread(self, values: numpy.ndarray) -> None:
-        values = values[numpy.isfinite(values)].astype("float64")
-        if values.size:
-            self.count += values.size
-            self.total, self.squares = self.total + values.sum(), self.squares + (values**2).sum()
-            self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
+        """Takes in the values of a window that are numbers, and no mask's (Chan, Golub and LeVeque 1983, merging of variances)."""
+        values = values[numpy.isfinite(values) & ~numpy.isin(values, self.masked)].astype("float64")
+        if not values.size:
+            return
+        self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
+        with numpy.errstate(over="ignore", invalid="ignore"):
+            mean, count = values.mean(), self.count + values.size
+            away = mean - self.mean
+            self.squares += ((values - mean) ** 2).sum() + away * away * self.count * values.size / count
+            self.mean, self.count = self.mean + away * values.size / count, count
 
     @property
     def classes(self) -> bool:
@@ -107,11 +113,11 @@ class Statistics:
         ]  # fmt: skip
 
     def spread(self) -> dict:
+        """Of a continuous raster; without what is beyond the largest double."""
         if not self.count:
             return {"valid_pixels": 0}
-        mean = self.total / self.count
-        deviation = math.sqrt(max(self.squares / self.count - mean * mean, 0))
-        return {"valid_pixels": self.count, "minimum": self.low, "maximum": self.high, "mean": mean, "stddev": deviation}
+        found = {"minimum": self.low, "maximum": self.high, "mean": float(self.mean), "stddev": float(numpy.sqrt(self.squares / self.count))}
+        return {"valid_pixels": self.count, **{name: value for name, value in found.items() if math.isfinite(value)}}
 
 
 def write_statistics(path: str, statistics: Statistics, legend: Legend) -> None:

@@ -47,7 +47,7 @@ def write_polygons(job, raster, stem: str, statistics: Statistics, legend: Legen
 
 def describe(job, shown, stem: str, rgb: str | None, legend: Legend) -> Statistics:
     """Statistics, palette raster, polygons and picture of the prediction as it is shown."""
-    statistics = Statistics(shown)
+    statistics = Statistics(shown, legend)
     write_statistics(job.write("statistics", "stats.csv"), statistics, legend)
     job.details["statistics"] = statistics.table(legend) if statistics.classes else statistics.spread()
     if paintable(statistics, legend):

@@ -14,7 +14,7 @@ from footprint import footprint
 from geodag.gaps import NODATA
 from geodag.program import StepError
 from geodag.raster import cog, on_grid, open_scene, read, windows
-from geodag.vectors import WGS84, Burned, buffered, moved, read_shapes
+from geodag.vectors import WGS84, Burned, around, buffered, moved, read_shapes
 
 # Natural Earth 1:10m, put there by the image.
 LAND = os.environ.get("GEODAG_LAND", "/usr/share/geodag/land-10m.json")
@@ -86,7 +86,7 @@ def land(job, prediction) -> Burned:
     """Land over the prediction, from the operator's polygons or Natural Earth's. Fails with ``mask.no_place``, ``mask.no_land``."""
     _, place = footprint(prediction)
     if place is None:
-        raise StepError("mask.no_place", "ocean_masking needs a CRS on the prediction: give a scene that has one")
+        raise StepError("mask.no_place", "ocean_masking needs to know where on the earth all of the prediction lies: give a scene with a CRS, cut to the earth")
     path = job.read("land_polygons") if "land_polygons" in job.artifacts else LAND
     if not os.path.isfile(path):
         raise StepError("mask.no_land", f"ocean_masking: there are no land polygons at {path}: have the operator set LAND_POLYGONS")
@@ -98,9 +98,7 @@ def land(job, prediction) -> Burned:
         near = moved(shapes, crs, WGS84)
         near = shapely.make_valid(near[shapely.intersects(shapely.envelope(near), shapely.box(*box))])
         cut = shapely.intersection(near, shapely.box(*box))
-        found.append(moved(cut[~shapely.is_empty(cut)], WGS84, prediction.crs))
-        if prediction.crs.is_geographic:  # a raster may go on beyond 180 degrees
-            found += [shapely.transform(found[-1], lambda xy, by=by: xy + (by, 0)) for by in (-360, 360)]
+        found.append(around(moved(cut[~shapely.is_empty(cut)], WGS84, prediction.crs), prediction))
     return Burned(numpy.concatenate(found), prediction)
 
 

@@ -3,11 +3,12 @@
 import numpy
 import pyogrio.raw
 import rasterio.features
-import rasterio.warp
 import shapely
 from rasterio.transform import Affine
 
-from areas import equal_area, planar, row_areas
+from areas import planar, row_areas, to_equal_area
+from footprint import footprint
+from geodag.place import degrees, on_earth, places
 from geodag.program import StepError
 from geodag.raster import read
 
@@ -47,22 +48,39 @@ def class_polygons(raster, values: list[int], tolerance_pixels: float) -> tuple[
 
 
 def areas_of(shapes: numpy.ndarray, raster) -> numpy.ndarray:
-    """m² on the ground of polygons in the raster's CRS; NaN without a CRS."""
+    """m² on the ground of polygons in the raster's CRS; NaN without a CRS, or off the earth."""
     if raster.crs is None or not len(shapes):
         return numpy.full(len(shapes), numpy.nan)
     rows, own = row_areas(raster), planar(raster)
     if own and rows is not None and (rows == own).all():
         return shapely.area(shapes) * own / abs(raster.transform.determinant)
-    return shapely.area(shapely.transform(shapes, _mover(raster)))
+    move = to_equal_area(raster)
+    if move is None:
+        return numpy.full(len(shapes), numpy.nan)
+    with numpy.errstate(invalid="ignore"):
+        found = shapely.area(shapely.transform(shapes, lambda xy: numpy.column_stack(move(xy[:, 0], xy[:, 1]))))
+    return numpy.where(numpy.isfinite(found), found, numpy.nan)
 
 
-def _mover(raster):
-    target = equal_area(raster)
-
-    def move(xy):
-        return numpy.column_stack(rasterio.warp.transform(raster.crs, target, xy[:, 0], xy[:, 1]))
-
-    return move
+def on_ground(shapes: numpy.ndarray, raster) -> numpy.ndarray:
+    """The polygons without what lies off the earth, as GeoJSON has no place for it; empty where nothing is left."""
+    if not numpy.isfinite(on_earth(raster, *places(raster))).any():
+        return numpy.full(len(shapes), shapely.Polygon())
+    if raster.crs.is_geographic:
+        pole = 90 / degrees(raster.crs)
+        return shapely.transform(shapes, lambda xy: numpy.column_stack([xy[:, 0], xy[:, 1].clip(-pole, pole)]))
+    if footprint(raster)[1]:
+        return shapes
+    coordinates, of = shapely.get_coordinates(shapes, return_index=True)
+    on = numpy.isfinite(on_earth(raster, *(~raster.transform * tuple(coordinates.T)))[0])
+    cut = shapes.copy()
+    for n in numpy.unique(of[~on]):
+        rings = [shapes[n].exterior, *shapes[n].interiors]
+        flags = numpy.split(on[of == n], numpy.cumsum([len(ring.coords) for ring in rings])[:-1])
+        left = [numpy.asarray(ring.coords)[flag] for ring, flag in zip(rings, flags)]
+        outer, *inner = [ring if len(numpy.unique(ring, axis=0)) > 2 else None for ring in left]
+        cut[n] = shapely.Polygon() if outer is None else shapely.Polygon(outer, [ring for ring in inner if ring is not None])
+    return cut
 
 
 def write_gpkg(path: str, shapes, classes, legend, raster) -> None:
@@ -76,6 +94,11 @@ def write_geojson(path: str, shapes, classes, legend, raster) -> None:
     crs = raster.crs.to_wkt() if raster.crs else None
     rfc = {"RFC7946": "YES", "COORDINATE_PRECISION": "7"} if crs else {"COORDINATE_PRECISION": "3"}
     said = _fields(shapes, classes, legend, raster)
+    if raster.crs:
+        placed = on_ground(shapes, raster)
+        kept = ~shapely.is_empty(placed) if len(placed) else numpy.zeros(0, bool)
+        said |= {"geometry": shapely.to_wkb(placed[kept]), "field_data": [values[kept] for values in said["field_data"]]}
+        crs = crs if kept.any() else "EPSG:4326"  # another planet's does not lead there
     pyogrio.raw.write(path, driver="GeoJSON", layer="prediction", geometry_type="Polygon", crs=crs, layer_options=rfc, **said)
 
 

@@ -8,10 +8,11 @@ A vector or NetCDF file that is only to be published is delivered as it is.
 
 import os
 
-from checks import bbox_of, check, check_grid
+from checks import check, check_grid
 from deliver import deliver, name_of
 from geodag.gaps import Source
 from geodag.impute import Radiometry, model_input
+from geodag.place import bbox_of
 from geodag.program import run
 from geodag.raster import open_scene
 
