@@ -1,7 +1,11 @@
 import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
-import { engineReachable } from '../watch/engine.ts'
+import { engineReachable, socketTakes } from '../watch/engine.ts'
 import { type Engines, heartbeat } from './engines.ts'
+import { askEngine } from './session.ts'
+
+/** The command line goes on trying all this time. */
+const ASK_SECONDS = 240
 
 /** Keeps this runner's engine among those that answer, and knows the others. */
 export class EngineWatch {
@@ -11,6 +15,8 @@ export class EngineWatch {
   private live: readonly string[] = []
   private timer: NodeJS.Timeout | undefined
   private beating: Promise<void> = Promise.resolve()
+  private asking: Promise<void> | undefined
+  private readonly ending = new AbortController()
 
   constructor(db: Db, config: Config, runner: string) {
     this.db = db
@@ -25,6 +31,8 @@ export class EngineWatch {
 
   async stop(): Promise<void> {
     clearInterval(this.timer)
+    this.ending.abort(new Error('the runner ends'))
+    await this.asking
     await this.beating
     await this.say(false).catch(() => undefined)
   }
@@ -50,8 +58,22 @@ export class EngineWatch {
   private beat(): Promise<void> {
     // A database that is away: what was known stays, for nothing can be claimed meanwhile.
     return (this.beating = this.beating
-      .then(async () => this.say(await this.reachable()))
+      .then(async () => {
+        const answers = await this.reachable()
+        await this.say(answers)
+        if (!answers && (await socketTakes(this.config._EXPERIMENTAL_DAGGER_RUNNER_HOST)))
+          this.ask()
+      })
       .catch(() => undefined))
+  }
+
+  /** That an engine is back only a session shows, and without an engine no task opens one. */
+  private ask(): void {
+    if (this.asking || this.ending.signal.aborted) return
+    this.asking = askEngine(this.ending.signal, ASK_SECONDS).then((answers) => {
+      this.asking = undefined
+      if (answers) void this.beat()
+    })
   }
 
   private async say(answers: boolean): Promise<void> {

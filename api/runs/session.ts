@@ -1,4 +1,4 @@
-import type { Writable } from 'node:stream'
+import { Writable } from 'node:stream'
 import { type Client, connect } from '@dagger.io/dagger'
 import { engineAnswered } from '../watch/engine.ts'
 
@@ -67,5 +67,18 @@ export const inSession = async (
   } finally {
     clearTimeout(timer)
   }
-  await result
+  // Whether the engine is there still is not known: the next session shows it.
+  await result?.catch((error: unknown) => {
+    if (error instanceof SessionLost) engineAnswered(false)
+    throw error
+  })
+}
+
+/** Opens a session for nothing but the engine's answer, which `engineReachable` then knows. */
+export const askEngine = async (signal: AbortSignal, seconds: number): Promise<boolean> => {
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
+  return inSession(nowhere, signal, seconds, async (dag) => void (await dag.version())).then(
+    () => true,
+    () => false,
+  )
 }

@@ -2,24 +2,23 @@ import { createConnection } from 'node:net'
 
 const ANSWER_MS = 2000
 
-/** What a session learnt last of the engine. */
+/** What a session has shown last of the engine. */
 let lastSession: boolean | undefined
 export const engineAnswered = (answered: boolean): void => void (lastSession = answered)
 
-const address = (host: string) => {
+/** Where an engine's own socket is: only of `unix://` and `tcp://` addresses. */
+const socketOf = (host = '') => {
+  if (!URL.canParse(host)) return undefined
   const url = new URL(host)
   if (url.protocol === 'unix:') return { path: url.pathname }
   if (url.protocol === 'tcp:') return { host: url.hostname, port: Number(url.port) }
   return undefined
 }
 
-/**
- * Whether the engine can be reached: at a `unix://` or `tcp://` address its socket takes a
- * connection; an engine that Dagger finds elsewhere (Docker, Kubernetes) did so at the last session.
- */
-export const engineReachable = async (host: string | undefined): Promise<boolean> => {
-  const at = host && URL.canParse(host) ? address(host) : undefined
-  if (!at) return lastSession ?? true
+/** Whether the engine's socket takes a connection; true of one that Dagger finds elsewhere (Docker, Kubernetes). */
+export const socketTakes = async (host: string | undefined): Promise<boolean> => {
+  const at = socketOf(host)
+  if (!at) return true
   return new Promise((done) => {
     const socket = createConnection(at)
     const end = (answer: boolean) => {
@@ -30,3 +29,10 @@ export const engineReachable = async (host: string | undefined): Promise<boolean
     socket.on('connect', () => end(true)).on('error', () => end(false))
   })
 }
+
+/**
+ * Whether the engine answers, as far as is known: its socket takes a connection (that of a process
+ * which hangs does too), and the last session got an answer.
+ */
+export const engineReachable = async (host: string | undefined): Promise<boolean> =>
+  (lastSession ?? true) && (await socketTakes(host))

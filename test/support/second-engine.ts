@@ -28,11 +28,17 @@ const own = (): SecondEngine => {
       env: { ...process.env, ENGINE_NAME: NAME },
       stdio: ['ignore', 'inherit', 'inherit'],
     })
+  const pid = join(folder, 'engine.pid')
+  const kill = () => void process.kill(Number(readFileSync(pid)), 'SIGKILL')
   return {
     address: `unix:///run/dagger-${NAME}/engine.sock`,
     start: () => void script('start'),
-    kill: () => void process.kill(Number(readFileSync(join(folder, 'engine.pid'))), 'SIGKILL'),
-    remove: () => void script('remove'),
+    kill,
+    remove: () => {
+      // Its state goes too: nothing is to be kept by a clean end.
+      if (existsSync(pid)) kill()
+      script('remove')
+    },
     log: () => readFileSync(join(folder, 'engine.log'), 'utf8'),
   }
 }

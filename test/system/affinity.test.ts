@@ -2,7 +2,9 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { affinityOf, type Engines, forgetEngines, heartbeat } from '../../api/runs/engines.ts'
 import { recorder } from '../../api/runs/record.ts'
-import { type Client, type Service, startService, water } from '../support/api.ts'
+import { type Client, type Service, sleep, startService, water } from '../support/api.ts'
+import { dockerAddress, hangingAddress } from '../support/engine-address.ts'
+import { LAKE } from '../support/scenes.ts'
 
 const LIVE = ['engine-a', 'engine-b', 'engine-c']
 let service: Service
@@ -161,3 +163,50 @@ test('a planned task bears the key of its model and scene', async () => {
   await runner.end('SIGTERM')
   expect((await sql`select id from engine`.execute(service.db)).rows).toEqual([])
 })
+
+test.each([
+  ['in a container, which has no socket to look at', dockerAddress],
+  ['that hangs, whose socket takes connections', hangingAddress],
+])(
+  'an engine %s is counted out while it answers no session, and in when it does',
+  async (_, at) => {
+    const engine = at()
+    const api = await service.launch('api')
+    const other = setInterval(
+      () =>
+        void heartbeat(service.db, 'engine-o', 'of the test', { answers: true, seconds: 3 }).catch(
+          () => undefined,
+        ),
+      500,
+    )
+    const live = async () =>
+      (await sql<{ id: string }>`select id from engine order by id`.execute(service.db)).rows
+        .map(({ id }) => id)
+        .join()
+    const runner = await service.launch('runner', {
+      ...engine.env,
+      ...{ ENGINE_ID: 'engine-d', ENGINE_TIMEOUT_SECONDS: '2', AFFINITY_SECONDS: '0' },
+      PUBLIC_URL: api.url,
+    })
+    try {
+      const user = await service.client(api.url, 'docker@example.org')
+      const scene = await user.share(LAKE, 'lake.tif')
+      while ((await live()) !== 'engine-d,engine-o') await sleep(50)
+      const { body } = await user.post('/v2/inference', water(scene))
+      // The try of its task finds no engine.
+      while ((await live()) !== 'engine-o') await sleep(50)
+      engine.up()
+      while ((await live()) !== 'engine-d,engine-o') await sleep(50)
+      const tried = async () =>
+        (await user.tasks(body.id)).some(
+          ({ task_id, status }) => /_0$/.test(task_id) && status === 'RUNNING',
+        )
+      while (!(await tried())) await sleep(50)
+      await user.post(`/v2/inference/${body.id}/cancel`)
+    } finally {
+      clearInterval(other)
+      await runner.end('SIGTERM')
+      engine.close()
+    }
+  },
+)
