@@ -35,8 +35,12 @@ const own = (): SecondEngine => {
     start: () => void script('start'),
     kill,
     remove: () => {
-      // Its state goes too: nothing is to be kept by a clean end.
-      if (existsSync(pid)) kill()
+      // Its state goes too: a clean end, which would take longer, keeps nothing.
+      try {
+        kill()
+      } catch {
+        // it has ended, or never begun
+      }
       script('remove')
     },
     log: () => readFileSync(join(folder, 'engine.log'), 'utf8'),
