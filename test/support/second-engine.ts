@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './engine.ts'
 
@@ -20,19 +20,30 @@ export interface SecondEngine {
 const NAME = `test-${process.pid}`
 const HOME = process.env.ENGINE_HOME ?? '/var/lib/engine-kit'
 
+const script = (command: string, name = NAME): void =>
+  void execFileSync('bash', [join(root, 'engine/engine.sh'), command], {
+    env: { ...process.env, ENGINE_NAME: name },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+
+/** Engines of tests that were killed before they could remove them. */
+const sweep = (): void => {
+  const folder = join(HOME, 'engines')
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+    const [, owner] = /^test-(\d+)$/.exec(name) ?? []
+    if (owner && !existsSync(`/proc/${owner}`)) script('remove', name)
+  }
+}
+
 /** Of geodag's own installation (`engine/`). */
 const own = (): SecondEngine => {
+  sweep()
   const folder = join(HOME, 'engines', NAME)
-  const script = (command: string) =>
-    execFileSync('bash', [join(root, 'engine/engine.sh'), command], {
-      env: { ...process.env, ENGINE_NAME: NAME },
-      stdio: ['ignore', 'inherit', 'inherit'],
-    })
   const pid = join(folder, 'engine.pid')
   const kill = () => void process.kill(Number(readFileSync(pid)), 'SIGKILL')
   return {
     address: `unix:///run/dagger-${NAME}/engine.sock`,
-    start: () => void script('start'),
+    start: () => script('start'),
     kill,
     remove: () => {
       // Its state goes too: a clean end, which would take longer, keeps nothing.
