@@ -162,8 +162,8 @@ const slowModel = async (): Promise<string> => {
   expect((await client.post('/v2/models', { ...shipped, ...more })).status).toBe(201)
   return 'slow-water'
 }
-const inModel = ({ steps }: Work): boolean =>
-  steps.some((step) => step.process_id === 'onnx-inference' && step.status === 'RUNNING')
+const modelOf = ({ steps }: Work): string =>
+  steps.find(({ process_id }) => process_id === 'onnx-inference')!.status
 
 test('an engine that is killed under load loses nothing: the other ends what it had begun', async () => {
   const model = await slowModel()
@@ -173,7 +173,11 @@ test('an engine that is killed under load loses nothing: the other ends what it 
   let before = await all()
   const running = () =>
     before.filter(({ engine, status }) => engine === 'engine-b' && status === 'RUNNING')
-  while (running().length < 2 || !running().some(inModel)) {
+  while (
+    before.length < 4 ||
+    running().length < 2 ||
+    !running().some((task) => modelOf(task) === 'RUNNING')
+  ) {
     expect(before.filter(({ status }) => status === 'FINISHED').length).toBeLessThan(3)
     await sleep(20)
     before = await all()
@@ -195,11 +199,11 @@ test('an engine that is killed under load loses nothing: the other ends what it 
   expect(after.map(({ task_id }) => task_id)).toEqual(asked)
   expect(rows.filter(({ id }) => ids.includes(id)).map(({ failed }) => failed)).toEqual([0, 0])
   for (const { task_id, engine, status, steps } of after) {
-    const was = before.find((one) => one.task_id === task_id)
+    const was = before.find((one) => one.task_id === task_id)!
     // What had ended is as it was; what had not ended, ended on the other engine.
-    for (const [n, step] of (was?.steps ?? []).entries())
+    for (const [n, step] of was.steps.entries())
       if (step.status === 'FINISHED') expect(steps[n], task_id).toEqual(step)
-    if (was?.status !== 'FINISHED') expect(engine, task_id).toBe('engine-a')
+    if (modelOf(was) !== 'FINISHED') expect(engine, task_id).toBe('engine-a')
     expect(status).toBe('FINISHED')
     for (const step of steps) expect(step, task_id).toMatchObject({ status: 'FINISHED' })
     for (const step of steps) expect(step, task_id).not.toHaveProperty('error')
