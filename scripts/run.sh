@@ -25,6 +25,9 @@ esac
 case $what in
   api | create-api-key) exec node api/main.ts "$what" "$@" ;;
   bench:steps) eval "$(bash scripts/docker.sh env)" && exec node test/bench/steps.ts "$@" ;;
+  bench:runner)
+    [[ " $* " == *' --real '* ]] || { eval "$(bash scripts/docker.sh env)" && exec node test/bench/runner.ts "$@"; }
+    ;;
 esac
 
 answers() { timeout "$1" dagger --silent core version >/dev/null 2>&1; }
@@ -85,6 +88,7 @@ case $what in
     ;;
   start | runner) exec node api/main.ts "$what" "$@" ;;
   chaos) exec node scripts/chaos.ts "$@" ;;
+  bench:runner) exec node test/bench/runner.ts "$@" ;;
   bench:api) exec node test/bench/api.ts "$@" ;;
   bench:model) exec node test/bench/model.ts "$@" ;;
   bench:connector) exec node test/bench/connector.ts "$@" ;;

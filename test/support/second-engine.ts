@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './engine.ts'
@@ -7,52 +8,78 @@ import { root } from './engine.ts'
 export interface SecondEngine {
   /** As `_EXPERIMENTAL_DAGGER_RUNNER_HOST` has it */
   readonly address: string
-  /** Returns once it answers. */
-  start(): void
+  /** Once it answers. */
+  start(): Promise<void>
   /** SIGKILL: its process is gone, with all its containers. */
   kill(): void
   /** Stops it; nothing of it is left. */
-  remove(): void
+  remove(): Promise<void>
   /** What it has logged since its start. */
   log(): string
 }
 
 const NAME = `test-${process.pid}`
 const HOME = process.env.ENGINE_HOME ?? '/var/lib/engine-kit'
+const SCRIPT = join(root, 'engine/engine.sh')
 
-const script = (command: string, name = NAME): void =>
-  void execFileSync('bash', [join(root, 'engine/engine.sh'), command], {
-    env: { ...process.env, ENGINE_NAME: name },
+/** Runs a command, or ends it where this process is killed. @throws Error unless it ends with 0 */
+const run = async (command: string[], env: Record<string, string>): Promise<void> => {
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...command], {
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'inherit', 'inherit'],
   })
+  const [code] = await once(child, 'exit')
+  if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code}`)
+}
+const script = (command: string, name = NAME): Promise<void> =>
+  run(['bash', SCRIPT, command], { ENGINE_NAME: name })
 
-/** Engines of tests that were killed before they could remove them. */
-const sweep = (): void => {
+/** Removes the engine once this process has ended, however it ended. */
+const removedAfterwards = (): ChildProcess => {
+  const wait = 'while kill -0 "$1" 2>/dev/null; do sleep 1; done; exec bash "$2" remove'
+  const watcher = spawn('sh', ['-c', wait, 'sh', String(process.pid), SCRIPT], {
+    ...{ detached: true, stdio: 'ignore', cwd: '/' },
+    env: { ...process.env, ENGINE_NAME: NAME },
+  })
+  watcher.unref()
+  return watcher
+}
+
+/** Engines of tests whose machine ended before they were removed. */
+const sweep = async (): Promise<void> => {
   const folder = join(HOME, 'engines')
   for (const name of existsSync(folder) ? readdirSync(folder) : []) {
     const [, owner] = /^test-(\d+)$/.exec(name) ?? []
-    if (owner && !existsSync(`/proc/${owner}`)) script('remove', name)
+    if (owner && !existsSync(`/proc/${owner}`)) await script('remove', name)
   }
 }
 
 /** Of geodag's own installation (`engine/`). */
 const own = (): SecondEngine => {
-  sweep()
   const folder = join(HOME, 'engines', NAME)
   const pid = join(folder, 'engine.pid')
-  const kill = () => void process.kill(Number(readFileSync(pid)), 'SIGKILL')
+  let up = false
+  const kill = () => {
+    // Once only: its number may be another program's later.
+    if (up) process.kill(Number(readFileSync(pid)), 'SIGKILL')
+    up = false
+  }
+  let watcher: ChildProcess | undefined
   return {
     address: `unix:///run/dagger-${NAME}/engine.sock`,
-    start: () => script('start'),
+    start: async () => {
+      await sweep()
+      watcher ??= removedAfterwards()
+      await script('start')
+      up = true
+    },
     kill,
-    remove: () => {
+    remove: async () => {
       // Its state goes too: a clean end, which would take longer, keeps nothing.
-      try {
-        kill()
-      } catch {
-        // it has ended, or never begun
-      }
-      script('remove')
+      kill()
+      await script('remove')
+      if (watcher?.exitCode === null) process.kill(-watcher.pid!)
+      watcher = undefined
     },
     log: () => readFileSync(join(folder, 'engine.log'), 'utf8'),
   }
@@ -70,17 +97,17 @@ const inDocker = (): SecondEngine => {
     )
   const name = `geodag-engine-${NAME}`
   const address = `docker-container://${name}`
-  const env = { ...process.env, _EXPERIMENTAL_DAGGER_RUNNER_HOST: address }
+  const env = { _EXPERIMENTAL_DAGGER_RUNNER_HOST: address }
   return {
     address,
-    start: () => {
+    start: async () => {
       const made = docker('ps', '--all', '--quiet', '--filter', `name=^${name}$`)
       if (made) docker('start', name)
       else docker('run', '--detach', '--privileged', '--name', name, image, '--debug')
-      execFileSync('dagger', ['--silent', 'core', 'version'], { env, timeout: 120_000 })
+      await run(['dagger', '--silent', 'core', 'version'], env)
     },
     kill: () => void docker('kill', name),
-    remove: () => void docker('rm', '--force', '--volumes', name),
+    remove: async () => void docker('rm', '--force', '--volumes', name),
     log: () => execFileSync('sh', ['-c', `docker logs ${name} 2>&1`], { encoding: 'utf8' }),
   }
 }

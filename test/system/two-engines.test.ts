@@ -41,7 +41,7 @@ const allKnown = async (): Promise<void> => {
 
 beforeAll(async () => {
   second = secondEngine()
-  second.start()
+  await second.start()
   // So long that an engine takes another's tasks only where that one is away.
   service = await startService({ AFFINITY_SECONDS: '3600', RUNNER_CONCURRENCY: '2' })
   api = await service.launch('api')
@@ -53,7 +53,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await service?.close()
-  second?.remove()
+  await second?.remove()
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -214,7 +214,7 @@ test('an engine that is killed under load loses nothing: the other ends what it 
 })
 
 test('an engine that is back takes its own tasks again', async () => {
-  second.start()
+  await second.start()
   await allKnown()
   const before = record()
   const [scene] = await scenesOf('engine-b', 'tiny-water', 1)
@@ -226,7 +226,7 @@ test('an engine that is back takes its own tasks again', async () => {
 
 test('nothing is left of an engine that is removed', async () => {
   const { address } = second
-  second.remove()
+  await second.remove()
   const mounts = readFileSync('/proc/mounts', 'utf8')
   expect(mounts).not.toContain(address.split('/').at(-2))
 })
