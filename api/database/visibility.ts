@@ -11,5 +11,5 @@ export const visible = (
   or exists (
     select 1 from artifact_permissions p join group_members m on m.group_id = p.group_id
     where p.artifact_type = ${type} and p.artifact_id = ${sql.ref(`${table}.id`)}::text
-      and lower(m.user_email) = lower(${user})
+      and m.user_email = lower(${user})
   ))`

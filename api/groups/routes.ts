@@ -3,23 +3,21 @@ import { z } from 'zod'
 import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
 import { timeText, told } from '../http/answers.ts'
-import { cursorAfter, cursorText, placeOf } from '../http/cursors.ts'
+import { cursorOfArray, placeOf } from '../http/cursors.ts'
 import { inTransaction } from '../http/idempotency.ts'
 import { timeOf } from '../http/newest.ts'
-import { cursorPaging, fail, KEY_USED, type Router, uuid, uuidParams } from '../http/routing.ts'
+import { arrayPaging, fail, KEY_USED, type Router, uuid, uuidParams } from '../http/routing.ts'
 import { inOrder } from '../http/pages.ts'
 import { checkRecords } from '../quota/records.ts'
 import { overQuota } from '../quota/runs.ts'
 import { wireTime } from '../http/time.ts'
-import { aGroup, aShare, group, groups, share, sharedNow, shares } from './answers.ts'
+import { aGroup, group, groups } from './answers.ts'
+import { lower, membersOf, refusals } from './members.ts'
+import { shareRoutes } from './shares.ts'
 
 const tag = 'Groups'
 const path = '/v2/groups'
 const one = `${path}/:id`
-const NOT_FOUND = 'Group not found'
-const NOT_MEMBER = 'You must be a member of this group to perform this action'
-const NOT_OWNER = 'Only group owners can perform this action'
-const NOT_YOURS = 'You can only share artifacts that you own'
 const LAST_OWNER = 'Cannot demote the last owner. Promote another member to owner first.'
 
 /** Place in the list of groups, which is in the order that one came into them. */
@@ -29,20 +27,7 @@ const email = z
   .max(255)
   .regex(/^[^\s@]+@[^\s@]+$/, 'an e-mail address')
 const role = z.enum(['owner', 'member'])
-const artifact = z.looseObject({
-  artifact_type: z.enum(['dataset', 'tune', 'backbone', 'model', 'task_template', 'inference_run']),
-  artifact_id: z.string().min(1).max(100),
-})
 const memberParams = z.object({ id: uuid, email: z.string().max(255) })
-const artifactParams = z.object({
-  id: uuid,
-  type: z.string().max(20),
-  artifact_id: z.string().max(100),
-})
-const lower = (text: string) => text.toLowerCase()
-/** As it is kept: a tune's id is a name, the others are UUIDs as Postgres writes them. */
-const artifactId = (type: string, id: string) => (type === 'tune' ? id : lower(id))
-const refusals = { 403: `${NOT_MEMBER}, or ${NOT_OWNER}`, 404: NOT_FOUND }
 
 /** `/v2/groups`: who shares what with whom. E-mails in lower case. @see docs/wire.md#groups */
 export const groupRoutes = (router: Router, db: Db, config: Config): void => {
@@ -69,37 +54,9 @@ export const groupRoutes = (router: Router, db: Db, config: Config): void => {
         })),
     }))
   }
+  const { roleOf, mustBe } = membersOf(db)
   /** One that is there. */
   const answer = async (id: string, trx: Db = db) => (await answers([id], trx))[0]!
-  const roleOf = async (id: string, user: string, trx: Db = db): Promise<string | undefined> => {
-    const row = await trx
-      .selectFrom('group_members')
-      .select('role')
-      .where('group_id', '=', id)
-      .where('user_email', '=', lower(user))
-      .executeTakeFirst()
-    return row?.role
-  }
-  /** @throws HttpError 404 or 403 */
-  const mustBe = async (
-    id: string,
-    user: string,
-    wanted: 'member' | 'owner',
-    trx: Db = db,
-  ): Promise<void> => {
-    if (
-      !(await trx
-        .selectFrom('groups')
-        .select('id')
-        .where('id', '=', id)
-        .forUpdate()
-        .executeTakeFirst())
-    )
-      return fail(404, NOT_FOUND)
-    const held = await roleOf(id, user, trx)
-    if (!held) return fail(403, NOT_MEMBER)
-    if (wanted === 'owner' && held !== 'owner') fail(403, NOT_OWNER)
-  }
   /** @throws HttpError 400 when nobody else owns the group; under the group's lock */
   const mustKeepOwner = async (trx: Db, id: string, leaving: string): Promise<void> => {
     const others = await trx
@@ -158,7 +115,7 @@ export const groupRoutes = (router: Router, db: Db, config: Config): void => {
       path,
       tag,
       summary: 'Your groups; with a cursor some of them, and a Link header (next) to more',
-      query: z.object({ limit: cursorPaging.limit, cursor: cursorText }),
+      query: arrayPaging,
       responses: { 200: told('Groups', groups, [aGroup]) },
     },
     async ({ reply, user, query }) => {
@@ -179,11 +136,7 @@ export const groupRoutes = (router: Router, db: Db, config: Config): void => {
         .execute()
       const ids = rows.map((row) => row.group_id)
       const places = rows.map(({ at, group_id }) => [at, group_id])
-      return reply.array(200, ids, answers, (count) => {
-        // Cut short, for its length: it goes on though no cursor was asked for.
-        const asked = count < ids.length ? '' : undefined
-        return cursorAfter(cursor ?? asked, places, count, limit).next_cursor
-      })
+      return reply.array(200, ids, answers, cursorOfArray(places, query))
     },
   )
   router.add(
@@ -295,97 +248,5 @@ export const groupRoutes = (router: Router, db: Db, config: Config): void => {
           : fail(404, 'Member not found')
       }),
   )
-  router.add(
-    {
-      ...{ method: 'get', path: `${one}/artifacts`, tag, summary: 'What a group shares' },
-      params: uuidParams,
-      responses: { 200: told('Artifacts', shares, [aShare]), ...refusals },
-    },
-    async ({ reply, user, params }) => {
-      await mustBe(params.id, user, 'member')
-      const rows = await db
-        .selectFrom('artifact_permissions')
-        .selectAll()
-        .where('group_id', '=', params.id)
-        .orderBy('granted_at')
-        .execute()
-      return reply.json(
-        200,
-        rows.map((row) => ({ ...row, granted_at: wireTime(row.granted_at) })),
-      )
-    },
-  )
-  const ownerOf = async (trx: Db, type: string, id: string): Promise<string | undefined> => {
-    if (type === 'tune')
-      return (
-        await trx.selectFrom('tune').select('created_by').where('id', '=', id).executeTakeFirst()
-      )?.created_by
-    const table =
-      type === 'model' ? 'inf_model' : type === 'inference_run' ? 'inf_inference' : undefined
-    if (!table || !z.guid().safeParse(id).success) return undefined
-    const found = trx
-      .selectFrom(table)
-      .select('created_by')
-      .where('id', '=', id)
-      .where('deleted', '=', false)
-    return (await found.executeTakeFirst())?.created_by
-  }
-  router.add(
-    {
-      ...{
-        method: 'post',
-        path: `${one}/artifacts`,
-        tag,
-        summary: 'Share a model or an inference',
-      },
-      params: uuidParams,
-      body: artifact,
-      once: true,
-      example: { artifact_type: 'model', artifact_id: aShare.artifact_id },
-      responses: { 201: told('Shared', share, sharedNow), ...refusals, ...KEY_USED },
-    },
-    async ({ reply, db, user, params, body }) =>
-      inTransaction(db, async (trx) => {
-        await mustBe(params.id, user, 'member', trx)
-        const { artifact_type } = body
-        if ((await ownerOf(trx, artifact_type, body.artifact_id)) !== user)
-          return fail(403, NOT_YOURS)
-        const artifact_id = artifactId(artifact_type, body.artifact_id)
-        await trx
-          .insertInto('artifact_permissions')
-          .values({ group_id: params.id, artifact_type, artifact_id, granted_by: user })
-          .onConflict((conflict) => conflict.doNothing())
-          .execute()
-        return reply.json(201, {
-          group_id: params.id,
-          artifact_type,
-          artifact_id,
-          granted_by: user,
-        })
-      }),
-  )
-  router.add(
-    {
-      ...{
-        method: 'delete',
-        path: `${one}/artifacts/:type/:artifact_id`,
-        tag,
-        summary: 'Stop sharing',
-      },
-      params: artifactParams,
-      responses: { 204: 'Gone', ...refusals },
-    },
-    async ({ reply, user, params }) => {
-      await mustBe(params.id, user, 'member')
-      const mine = (await roleOf(params.id, user)) === 'owner'
-      const { numDeletedRows } = await db
-        .deleteFrom('artifact_permissions')
-        .where('group_id', '=', params.id)
-        .where('artifact_type', '=', params.type)
-        .where('artifact_id', '=', artifactId(params.type, params.artifact_id))
-        .$if(!mine, (q) => q.where('granted_by', '=', user))
-        .executeTakeFirst()
-      return numDeletedRows ? reply.empty(204) : fail(404, 'Artifact not found')
-    },
-  )
+  shareRoutes(router, db)
 }

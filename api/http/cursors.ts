@@ -60,6 +60,16 @@ export const pageHead =
     ...cursorAfter(cursor, places, page_count, limit),
   })
 
+/** The cursor to what an array did not tell: cut short, for its length, it goes on though none was asked for. */
+export const cursorOfArray =
+  (
+    places: readonly (readonly string[])[],
+    { cursor, limit }: { readonly cursor?: string | undefined; readonly limit: number },
+  ) =>
+  (count: number) =>
+    cursorAfter(cursor ?? (count < places.length ? '' : undefined), places, count, limit)
+      .next_cursor
+
 /** A list's own address with another cursor: what a Link of `rel="next"` leads to (RFC 8288). */
 export const nextUrl = (url: string, cursor: string): string => {
   const { searchParams } = new URL(url)

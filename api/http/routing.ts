@@ -209,6 +209,8 @@ const LONGEST_PAGE = 10_000
 export const paging = { limit: wholeNumber(25, LONGEST_PAGE), skip: wholeNumber(0) }
 /** Of a list that goes on by cursors, too. */
 export const cursorPaging = { ...paging, cursor: cursorText }
+/** Of a list that is an array: all of it, or by cursors. */
+export const arrayPaging = z.object({ limit: paging.limit, cursor: cursorText })
 export interface ListPage {
   readonly limit: number
   readonly skip: number

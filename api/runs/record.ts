@@ -53,13 +53,13 @@ export const recorder = (
   const { runner, leaseSeconds, system, metrics } = options
   const lease = sql<Date>`now() + make_interval(secs => ${leaseSeconds})`
 
-  /** What may be claimed of `inf_task t`. */
+  /** What may be claimed of `inf_task t`; pauses are written as the index of the queue has them. */
   const due = (own: readonly string[]) => sql`
     t.status in ('READY', 'RUNNING')
     and (t.lease_until is null or t.lease_until < now()
       and pg_postmaster_start_time() < now() - make_interval(secs => ${leaseSeconds}))
     and t.id <> all(${[...own]}::bigint[])
-    and (t.not_before is null or t.not_before <= now())`
+    and coalesce(t.not_before, '-infinity') <= now()`
   const firstOf = (due: ReturnType<typeof sql>) => sql<string>`
     (select t.id from inf_task t where ${due}
      order by t.priority, t.id limit 1 for update skip locked)`

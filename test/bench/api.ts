@@ -1,5 +1,14 @@
+import { costOfLimit } from './limit.ts'
 import { underAttack } from './worst.ts'
-import { type Client, sleep, sleepers, slow, startService, water } from '../support/api.ts'
+import {
+  type Client,
+  type Service,
+  sleep,
+  sleepers,
+  slow,
+  startService,
+  water,
+} from '../support/api.ts'
 import { LAKE } from '../support/scenes.ts'
 
 const percentile = (sorted: number[], p: number): number =>
@@ -58,17 +67,23 @@ const cancel = async (client: Client, url: string): Promise<number> => {
 const median = (times: number[]): string =>
   times.sort((a, b) => a - b)[Math.floor(times.length / 2)]!.toFixed(0)
 
-/** Only what the worst bodies do to others: needs no engine. */
-if (process.argv.includes('--worst')) {
-  const service = await startService()
-  try {
-    await underAttack(service, 'api')
-    await underAttack(service, 'start')
-  } finally {
-    await service.close()
-  }
-  process.exit(0)
+const worst = async (service: Service) => {
+  await underAttack(service, 'api')
+  await underAttack(service, 'start')
 }
+const parts = { '--worst': worst, '--limit': costOfLimit }
+
+/** Only what the worst bodies do to others, or what the rate limit costs: needs no engine. */
+for (const [flag, measure] of Object.entries(parts))
+  if (process.argv.includes(flag)) {
+    const service = await startService()
+    try {
+      await measure(service)
+    } finally {
+      await service.close()
+    }
+    process.exit(0)
+  }
 
 /** POST to the first step running, a cancel, and the API's own rates; one process, one Postgres, one run. */
 const service = await startService()
@@ -91,8 +106,8 @@ try {
   await load('GET one', 2000, () => alone.get(`/v2/inference/${id}`))
   await load('GET list', 1000, () => alone.get('/v2/inference'))
   await api.end('SIGTERM')
-  await underAttack(service, 'api')
-  await underAttack(service, 'start')
+  await costOfLimit(service)
+  await worst(service)
 } finally {
   await service.close()
 }

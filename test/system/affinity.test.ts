@@ -118,6 +118,26 @@ test('the order of priorities stays, and with one engine that of the queue', asy
   expect(order).toEqual([first, second, late])
 })
 
+test('a claim reads past no paused task, with one engine or several', async () => {
+  const id = await add(keyOf(6))
+  await sql`insert into inf_task (task_id, inference_id, pipeline_steps, not_before, priority)
+    select 'paused_' || n, ${inference}, '[]', now() + interval '1 hour', 1
+    from generate_series(1, 3000) n`.execute(service.db)
+  await sql`analyze inf_task`.execute(service.db)
+  for (const some of [undefined, engines('engine-a', ['engine-a', 'engine-b'], 0)])
+    await service.db.transaction().execute(async (trx) => {
+      const settings = { runner: 'one', leaseSeconds: 60, system: 'system@geodag.local' }
+      const more = { maxAttempts: 3, maxDeaths: 4, retrySeconds: 0 }
+      const task = await recorder(trx, { ...settings, ...more }).claim([], some)
+      expect(task?.task_id).toBe(id)
+      const { rows } = await sql<{ read: number }>`
+        select (coalesce(idx_tup_fetch, 0) + seq_tup_read)::int as read
+        from pg_stat_xact_user_tables where relname = 'inf_task'`.execute(trx)
+      expect(rows[0]!.read).toBeLessThan(50)
+      await sql`update inf_task set lease_until = null where task_id = ${id}`.execute(trx)
+    })
+})
+
 test('many claim at once: every task is taken once', async () => {
   await refill(40)
   const lists = await Promise.all(

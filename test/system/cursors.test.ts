@@ -25,6 +25,21 @@ const walk = async (path: string, key: string, between?: () => Promise<unknown>,
   }
   return pages
 }
+/** All entries of an array by its Link headers, two at a time, which are the five that it has without. */
+const linked = async (path: string): Promise<any[]> => {
+  const all = await anna.get(path)
+  expect([all.headers.get('link'), all.body.length]).toEqual([null, 5])
+  const pages: any[][] = []
+  let query: string | undefined = '?limit=2&cursor='
+  while (query) {
+    const { body, headers } = await anna.get(`${path}${query}`)
+    pages.push(body)
+    query = /^<(.+)>; rel="next"$/.exec(headers.get('link') ?? '')?.[1]
+  }
+  expect(pages.map((page) => page.length)).toEqual([2, 2, 1])
+  expect(pages.flat()).toEqual(all.body)
+  return all.body
+}
 const submit = async () => (await anna.post('/v2/inference', water(SCENE))).body.id as string
 
 test('inferences: each once, though one comes in between and two are as old as each other', async () => {
@@ -118,18 +133,36 @@ test('groups, an array, go on by a Link header', async () => {
     .set(same)
     .where('group_id', 'in', ids.slice(0, 3))
     .execute()
-  const all = await anna.get('/v2/groups')
-  expect([all.headers.get('link'), all.body.length]).toEqual([null, 5])
-  const told: string[][] = []
-  let query: string | undefined = '?limit=2&cursor='
-  while (query) {
-    const { body, headers } = await anna.get(`/v2/groups${query}`)
-    told.push(body.map(({ id }: { id: string }) => id))
-    query = /^<(.+)>; rel="next"$/.exec(headers.get('link') ?? '')?.[1]
-  }
-  expect(told.map((page) => page.length)).toEqual([2, 2, 1])
-  expect(told.flat()).toEqual(all.body.map(({ id }: { id: string }) => id))
-  expect(told.flat().toSorted()).toEqual(ids.toSorted())
+  const told = await linked('/v2/groups')
+  expect(told.map(({ id }) => id).toSorted()).toEqual(ids.toSorted())
+})
+
+test('what a group shares, an array, goes on by a Link header, each once though some came at once', async () => {
+  const { body: group } = await anna.post('/v2/groups', { name: crypto.randomUUID() })
+  const path = `/v2/groups/${group.id}/artifacts`
+  for (const artifact_type of ['model', 'inference_run', 'tune'])
+    for (const artifact_id of ['b', 'a'])
+      await service.db
+        .insertInto('artifact_permissions')
+        .values({ group_id: group.id, artifact_type, artifact_id, granted_by: 'anna@example.org' })
+        .execute()
+  await service.db
+    .deleteFrom('artifact_permissions')
+    .where('artifact_id', '=', 'b')
+    .where('artifact_type', '=', 'tune')
+    .execute()
+  const same = { granted_at: new Date('2030-01-01T00:00:00Z') }
+  await service.db
+    .updateTable('artifact_permissions')
+    .set(same)
+    .where('artifact_id', '=', 'a')
+    .execute()
+  const told = await linked(path)
+  const keys = Object.keys(told[0]!)
+  expect(keys).toEqual(['group_id', 'artifact_type', 'artifact_id', 'granted_by', 'granted_at'])
+  expect(told.slice(2).map((one) => one.artifact_type)).toEqual(['inference_run', 'model', 'tune'])
+  const refused = await anna.get(`${path}?cursor=W10`)
+  expect([refused.status, refused.body.detail[0].type]).toEqual([422, 'request.cursor'])
 })
 
 test.each(['/v2/models', '/v2/generic-processor', '/v2/tunes', '/v2/groups'])(

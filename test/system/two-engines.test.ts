@@ -42,8 +42,13 @@ const allKnown = async (): Promise<void> => {
 beforeAll(async () => {
   second = secondEngine()
   await second.start()
-  // So long that an engine takes another's tasks only where that one is away.
-  service = await startService({ AFFINITY_SECONDS: '3600', RUNNER_CONCURRENCY: '2' })
+  service = await startService({
+    // So long that an engine takes another's tasks only where that one is away.
+    AFFINITY_SECONDS: '3600',
+    // On a loaded machine a runner may stand still for some seconds: its engine is not away then.
+    LEASE_SECONDS: '15',
+    RUNNER_CONCURRENCY: '2',
+  })
   api = await service.launch('api')
   client = await service.client(api.url, 'engines@example.org')
   await runnerBeside('engine-a')
