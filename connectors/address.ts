@@ -57,10 +57,11 @@ const embedded = (groups: readonly number[]): string[] => {
   const last = dotted(g, h)
   const zeros = a === 0 && b === 0 && c === 0 && d === 0
   if (zeros && (e === 0 || e === 0xffff) && (f === 0 || f === 0xffff)) return [last]
-  if (a === 0x64 && b === 0xff9b) return [last]
+  if (a === 0x64 && b === 0xff9b && !c && !d && !e && !f) return [last]
   if (a === 0x2002) return [dotted(b, c)]
   if (a === 0x2001 && b === 0) return [dotted(c, d), dotted(g ^ 0xffff, h ^ 0xffff)]
-  return (e & 0xfdff) === 0 && f === 0x5efe ? [last] : []
+  // The u and g bits may be set (RFC 5214 6.1).
+  return (e & 0xfcff) === 0 && f === 0x5efe ? [last] : []
 }
 
 /**
@@ -68,15 +69,16 @@ const embedded = (groups: readonly number[]): string[] => {
  * What is no address at all is not public.
  */
 export const isPublic = (address: string): boolean => {
-  const bare = address.split('%')[0]!
-  const family = isIP(bare)
-  if (family === 4) return !special4.check(bare, 'ipv4')
+  if (address.includes('%')) return false // a zone: link-local
+  const family = isIP(address)
+  if (family === 4) return !special4.check(address, 'ipv4')
   if (family !== 6) return false
-  const groups = groupsOf(bare)
+  const groups = groupsOf(address)
   const inside = embedded(groups)
   if (!inside.every(isPublic)) return false
-  // A mapped or NAT64 address is reached as the IPv4 one, which is public here.
+  // A mapped or NAT64 address is reached as the IPv4 one, which is public here; others below
+  // 2000::/3 that carry one are reached by nobody's right.
   if (inside.length && groups[0]! < 0x2000)
-    return groups[0] === 0 ? groups[5] === 0xffff : !groups[2]
-  return unicast6.check(bare, 'ipv6') && !special6.check(bare, 'ipv6')
+    return groups[0] === 0x64 || (groups[4] === 0 && groups[5] === 0xffff)
+  return unicast6.check(address, 'ipv6') && !special6.check(address, 'ipv6')
 }

@@ -1,5 +1,6 @@
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { expect, onTestFinished, test } from 'vitest'
 import { stacItem } from '../test/support/stac-items.ts'
 import { isPublic } from './address.ts'
@@ -17,7 +18,11 @@ const PRIVATE = [
   ...['64:ff9b:1::8.8.8.8', '2001:db8::1', '2001::1', '2001:0:a00:1::', '2001:10::1', '3fff::1'],
   ...['2002:a00:1::', '2002:7f00:1::1', '2001:0:808:808:0:0:f5ff:fffe', '5f00::1', '4000::1'],
   ...['2606:4700::5efe:a00:1', '2606:4700::200:5efe:7f00:1', '', 'localhost', '1.2.3', '0x7f.1'],
-  ...['168.63.129.16', '::ffff:168.63.129.16', '3ffe::1'],
+  ...['168.63.129.16', '::ffff:168.63.129.16', '3ffe::1', '64:ff9b:0:1::8.8.8.8'],
+  ...['2606:4700::100:5efe:a00:1', '2606:4700::300:5efe:7f00:1', '::ffff:0:8.8.8.8', '::1.1.1.1'],
+  ...['2606:4700::1111%eth0', '::ffff:ffff:8.8.8.8', '0:0:0:0:0:ffff:a9fe:a9fe', 'fd20:ce::254'],
+  ...['2002:c0a8:101::1', '2002:a9fe:a9fe::', 'ff05::2', '100.100.100.200', '192.0.0.192'],
+  ...['2001:4:112::1', '64:ff9b::a9fe:a9fe', '::ffff:0:127.0.0.1', '::10.0.0.1', 'fec0::1'],
 ]
 test.each(PRIVATE)('%s is not public', (address) => expect(isPublic(address)).toBe(false))
 test.each([
@@ -145,6 +150,39 @@ test('a body beyond its bound, one that never ends, and a silent server', async 
     send({ url: `http://127.0.0.1:${silent.port}/`, signal: AbortSignal.timeout(200) }),
   ).rejects.toMatchObject({ name: 'TimeoutError' })
   expect(await codeOf(here, 'http://127.0.0.1:1/')).toBe('catalogue.unreachable')
+})
+
+test('a body in a coding that nobody asked for is read; a bomb, a wrong and an unknown one are not', async () => {
+  const text = JSON.stringify({ features: [] })
+  const bomb = Buffer.alloc(50_000_000)
+  const broken = gzipSync(text).subarray(0, 20)
+  const ask = async (coding: string, body: Buffer, more: object = {}) => {
+    const { port } = await serve(
+      (_, response) => void response.writeHead(200, { 'Content-Encoding': coding }).end(body),
+    )
+    const send = secureClient({ hosts: [], allowPrivate: true })
+    return send({ url: `http://127.0.0.1:${port}/`, ...more }).then(
+      (answer) => answer.text,
+      (error) => error.code,
+    )
+  }
+  expect(await ask('gzip', gzipSync(text))).toBe(text)
+  expect(
+    await ask('X-GZip', Buffer.concat([gzipSync(text.slice(0, 3)), gzipSync(text.slice(3))])),
+  ).toBe(text)
+  expect(await ask('deflate', deflateSync(text))).toBe(text)
+  expect(await ask('br', brotliCompressSync(text))).toBe(text)
+  expect(await ask('gzip, br', brotliCompressSync(gzipSync(text)))).toBe(text)
+  expect(await ask('identity', Buffer.from(text))).toBe(text)
+  for (const coding of ['gzip', 'gzip, gzip']) {
+    const packed = coding === 'gzip' ? gzipSync(bomb) : gzipSync(gzipSync(bomb))
+    expect(await ask(coding, packed, { maxBytes: 1_000_000 })).toBe('catalogue.too_large')
+  }
+  expect(await ask('gzip', Buffer.from(text))).toBe('catalogue.bad_answer')
+  expect(await ask('br', Buffer.from(text))).toBe('catalogue.bad_answer')
+  expect(await ask('gzip', broken)).toBe('catalogue.bad_answer')
+  expect(await ask('zstd', Buffer.from(text))).toBe('catalogue.bad_answer')
+  expect(await ask('gzip, gzip, gzip', Buffer.from(text))).toBe('catalogue.bad_answer')
 })
 
 const row = findRow('sentinel_aws', 'sentinel-2-l2a')!

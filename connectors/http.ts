@@ -2,6 +2,8 @@ import { lookup as systemLookup } from 'node:dns'
 import { type IncomingMessage, request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
+import { pipeline, type Transform } from 'node:stream'
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import { isPublic } from './address.ts'
 import { ConnectorError } from './errors.ts'
 
@@ -111,16 +113,51 @@ const pinned =
     )
   }
 
+const DECODERS: Readonly<Record<string, () => Transform>> = {
+  gzip: createGunzip,
+  'x-gzip': createGunzip,
+  deflate: createInflate,
+  br: createBrotliDecompress,
+}
+/** Codings of codings are allowed (RFC 9110 8.4), but nobody sends more than two. */
+const MOST_CODINGS = 2
+
+/** The body without its Content-Encoding, which some servers give though nobody asked for it. */
+const decoded = (answer: IncomingMessage, host: string): AsyncIterable<Buffer> => {
+  const named = (answer.headers['content-encoding'] ?? '').split(',')
+  const codings = named
+    .map((one) => one.trim().toLowerCase())
+    .filter((one) => one !== '' && one !== 'identity')
+  const known = codings.every((one) => Object.hasOwn(DECODERS, one))
+  if (!known || codings.length > MOST_CODINGS) {
+    answer.destroy()
+    throw new ConnectorError(
+      'catalogue.bad_answer',
+      `${host} answers with Content-Encoding ${codings.join(', ').slice(0, 80)}, which nobody asked for`,
+    )
+  }
+  const [first, ...others] = codings.reverse().map((one) => DECODERS[one]!())
+  if (!first) return answer
+  // Ends all of them when one fails; who reads the last one is told.
+  return pipeline([answer, first, ...others], () => undefined) as unknown as Transform
+}
+
 const read = async (answer: IncomingMessage, most: number, host: string): Promise<string> => {
   const chunks: Buffer[] = []
   let bytes = 0
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > most) {
-      answer.destroy()
-      throw new ConnectorError('catalogue.too_large', `${host} answers more than ${most} bytes`)
+  try {
+    for await (const chunk of decoded(answer, host)) {
+      bytes += chunk.length
+      if (bytes > most) {
+        answer.destroy()
+        throw new ConnectorError('catalogue.too_large', `${host} answers more than ${most} bytes`)
+      }
+      chunks.push(chunk)
     }
-    chunks.push(chunk)
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (!/^(Z_|ERR__?Z|ERR_BROTLI|ERR__ERROR)/.test(code)) throw error
+    throw new ConnectorError('catalogue.bad_answer', `${host} answers in a broken coding (${code})`)
   }
   return Buffer.concat(chunks).toString('utf8')
 }
@@ -131,7 +168,7 @@ const once = (url: URL, ask: Ask, options: ClientOptions): Promise<Answer> =>
     const lookup = pinned(options.allowPrivate ?? false, options.resolve ?? resolveBySystem)
     const request = send(url, {
       method: ask.method ?? 'GET',
-      // No compression: a small body could unpack to a huge one.
+      // No compression is asked for; what comes compressed is bounded after it is unpacked.
       headers: { Accept: 'application/json', 'User-Agent': 'geodag', ...ask.headers },
       lookup,
       agent: false,

@@ -35,8 +35,9 @@ NOT_PUBLIC_4 = [
 GLOBAL_6 = ipaddress.ip_network("2000::/3")
 # Protocol assignments (Teredo and ORCHID among them), documentation (RFC 3849, RFC 9637), the former 6bone.
 NOT_PUBLIC_6 = [ipaddress.ip_network(block) for block in ("2001::/23", "2001:db8::/32", "3fff::/20", "3ffe::/16")]
-# The last 32 bits are an IPv4 address: compatible and mapped (RFC 4291), translated (RFC 2765), NAT64 (RFC 6052).
-EMBEDDING = [ipaddress.ip_network(block) for block in ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96")]
+# Reached as the IPv4 address of their last 32 bits: mapped (RFC 4291), NAT64 (RFC 6052). Compatible (::/96) and translated
+# ones (RFC 2765) are reached by nobody's right, and outside of GLOBAL_6.
+EMBEDDING = [ipaddress.ip_network(block) for block in ("::ffff:0:0/96", "64:ff9b::/96")]
 SIX_TO_FOUR = ipaddress.ip_network("2002::/16")
 BRACKETED = re.compile(r"\[[0-9A-Fa-f:.]+\](:\d*)?")
 LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")

@@ -81,11 +81,16 @@ class RemoteFile:
 
     def _get(self, start: int, size: int) -> bytes:
         data, total, etag = self.client.range(self.href, start, size, self.said)
-        if total != self.size or etag != self._etag:
+        if total != self.size or not _same(etag, self._etag):
             raise StepError("source.changed", f"{self.said}: the file changed while it was read: run it again")
         if len(data) < size:
             raise StepError("source.bad_answer", f"{self.said}: the server gives {len(data)} of {size} bytes: its ranges are wrong")
         return data
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two ETags may be of one file: a server behind another leaves it out, or calls it weak (RFC 9110 8.8.3.2)."""
+    return not one or not other or one.removeprefix("W/") == other.removeprefix("W/")
 
 
 class _Handle:

@@ -25,7 +25,7 @@ def fetch(url: str, target: str, max_bytes: int, allow_private: bool, log, max_s
     """Writes what ``url`` answers to ``target``, at most ``max_bytes`` bytes after decoding.
 
     Fails with ``source.bad_url``, ``source.forbidden_host``, ``source.bad_certificate``, ``source.unreachable``,
-    ``source.refused`` (4xx), ``source.partial``, ``source.bad_encoding``, ``source.too_large``, ``source.timeout``.
+    ``source.refused`` (4xx), ``source.partial``, ``source.bad_answer``, ``source.bad_encoding``, ``source.too_large``, ``source.timeout``.
     """
     deadline = time.monotonic() + max_seconds
     connection, answer = request(url, allow_private, deadline)
@@ -56,7 +56,7 @@ def _check_whole(said: str) -> None:
 
 
 def _save(answer: http.client.HTTPResponse, target: str, max_bytes: int, deadline: float, log) -> None:
-    declared, got, total = answer.length, 0, 0
+    declared, got, total = _declared(answer), 0, 0
     too_large = StepError("source.too_large", f"the URL gives more than {max_bytes} bytes: give a smaller file, or a part of it")
     if declared is not None and declared > max_bytes:
         raise too_large
@@ -77,6 +77,19 @@ def _save(answer: http.client.HTTPResponse, target: str, max_bytes: int, deadlin
     if any(not decoder.complete for decoder in decoders):
         raise StepError("source.unreachable", f"the download broke off after {got} bytes, within its Content-Encoding")
     log(f"{total} bytes fetched" + (f" as {got} compressed" if decoders else ""))
+
+
+def _declared(answer: http.client.HTTPResponse) -> int | None:
+    """The length that the server says; the same one said twice is one (RFC 9110 8.6). Fails with ``source.bad_answer`` where two differ."""
+    if answer.chunked:
+        return None
+    said = {one.strip() for text in answer.headers.get_all("Content-Length") or [] for one in text.split(",")}
+    lengths = {int(one) for one in said if re.fullmatch(r"\d{1,18}", one)}
+    if len(lengths) > 1:
+        raise StepError("source.bad_answer", f"the URL says two lengths, {min(lengths)} and {max(lengths)} bytes: give a URL of another server")
+    if lengths and answer.length is None:
+        answer.length = min(lengths)
+    return answer.length
 
 
 def _chunks(answer: http.client.HTTPResponse):
