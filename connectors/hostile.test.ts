@@ -135,6 +135,19 @@ test('redirects: each is checked, five at most, a token stays on its host', asyn
   expect(JSON.stringify(second.asked[0])).not.toContain('secret')
 })
 
+test('a redirect in UTF-8 leads where its server means', async () => {
+  const location = Buffer.from('/räume/日本?q=ü').toString('latin1')
+  const { port, asked } = await serve((request, response) =>
+    request.url === '/a'
+      ? void response.writeHead(302, { Location: location }).end()
+      : void response.end('{}'),
+  )
+  expect(await codeOf({ hosts: [], allowPrivate: true }, `http://127.0.0.1:${port}/a`)).toBe(
+    'answered',
+  )
+  expect(asked.at(-1)!.path).toBe('/r%C3%A4ume/%E6%97%A5%E6%9C%AC?q=%C3%BC')
+})
+
 test('a body beyond its bound, one that never ends, and a silent server', async () => {
   const here = { hosts: [], allowPrivate: true }
   const endless = await serve((_, response) => {

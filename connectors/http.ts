@@ -197,6 +197,15 @@ const asError = (error: unknown, url: URL, signal: AbortSignal | undefined): Err
   })
 }
 
+/** Node reads headers as Latin-1, servers write them in UTF-8. */
+const utf8 = (header: string): string => {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(header, 'latin1'))
+  } catch {
+    return header
+  }
+}
+
 const REDIRECTS = [301, 302, 303, 307, 308]
 const SECRET = /^(authorization|cookie|ocp-apim-subscription-key|x-api-key)$/i
 
@@ -213,7 +222,7 @@ export const secureClient =
       const answer = await once(url, now, options).catch((error: unknown) => {
         throw asError(error, url, ask.signal)
       })
-      const { location } = answer.headers
+      const location = utf8(answer.headers.location ?? '')
       if (!REDIRECTS.includes(answer.status) || !location || ask.follow === false) return answer
       if (hops === MAX_REDIRECTS)
         throw new ConnectorError(

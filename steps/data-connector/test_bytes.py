@@ -121,6 +121,27 @@ def test_a_file_that_changes_while_it_is_read_is_an_error(room, server):
     assert read(room, items).error["code"] == "source.changed"
 
 
+def test_what_stands_between_may_drop_an_etag_or_call_it_weak_and_redirects_in_utf_8(room, server):
+    """One file all the same: only a strong ETag or a size that differs says that it changed."""
+    tags, items = iter(['"a"', 'W/"a"', "", '"a"', '"a"']), [noisy(server)]
+    [path], place = server.files, "/räume/日本.tif"
+    data = server.files[path]
+
+    def before(handler, asked):
+        if asked == path:
+            handler.say(302, b"", Location=place.encode("utf-8").decode("latin-1"))
+            return True
+        first, last = map(int, handler.headers["Range"].removeprefix("bytes=").split("-"))
+        part = data[first : min(last, len(data) - 1) + 1]
+        handler.say(206, part, Content_Range=f"bytes {first}-{first + len(part) - 1}/{len(data)}", ETag=next(tags, '"a"'))
+        return True
+
+    server.before = before
+    ran = read(room, items)
+    assert ran.result["status"] == "FINISHED", ran.result
+    assert {asked for asked, _ in server.seen} == {path, "/r%C3%A4ume/%E6%97%A5%E6%9C%AC.tif"}
+
+
 def answers(body: bytes, status: int = 206, **headers):
     """A server that gives the same whatever is asked."""
     def answer(handler, _path):

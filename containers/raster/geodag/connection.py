@@ -228,13 +228,13 @@ def request(
         if answer.status not in REDIRECTS:
             return connection, answer
         connection.close()
-        following = parse_url(urljoin(target.url, _location(answer, target)), allow_private)
+        following = parse_url(urljoin(target.url, location_of(answer, target)), allow_private)
         secret = secret if following.origin == target.origin else {}
         target = following
     raise StepError("source.refused", f"more than {MAX_REDIRECTS} redirects: give the URL that they lead to")
 
 
-def _location(answer: http.client.HTTPResponse, target: Target) -> str:
+def location_of(answer: http.client.HTTPResponse, target: Target) -> str:
     """Where a redirect leads; http.client reads headers as Latin-1, servers write them in UTF-8."""
     location = answer.getheader("Location", "")
     if not location.strip():

@@ -18,7 +18,7 @@ from urllib.parse import urljoin
 
 from geodag.access import Access
 from geodag.address import Target, parse_url
-from geodag.connection import MAX_REDIRECTS, REDIRECTS, Connection, connect
+from geodag.connection import MAX_REDIRECTS, REDIRECTS, Connection, connect, location_of
 from geodag.program import StepError
 
 TRIES = 6
@@ -159,8 +159,8 @@ class RangeClient:
             connection, answer = self._once(target, {**headers, **own})
             if answer.status not in REDIRECTS:
                 return connection, answer
-            location = answer.getheader("Location", "")
             self._release(connection, False)
+            location = location_of(answer, target)
             target = parse_url(urljoin(target.url, location), self.access.allow_private)
             if of_catalogue:
                 self.access.check(target)
