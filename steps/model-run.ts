@@ -51,6 +51,12 @@ export const modelRun = {
     .enum(['logits', 'probabilities', 'classes'])
     .optional()
     .describe('What the graph’s output holds; found in the graph when left out'),
+  output: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe('Name of the graph’s output; the first that is a map when left out'),
   bands: z.array(z.string()).optional().describe('Class bands of the spec that the model reads'),
   channels_last: z.boolean().optional(),
   mean: numbers.optional().describe('Per band, after scaling'),

@@ -6,8 +6,10 @@ A program is called ``main.py parameters.json /in /out``. It always exits 0: a f
 
 from __future__ import annotations
 
+import ctypes
 import datetime
 import json
+import math
 import os
 import resource
 import signal
@@ -77,12 +79,58 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
-def run(main, timeout_seconds: int = 1800) -> None:
-    """Calls ``main(job)`` and writes ``result.json``; never raises, so that a log is always kept."""
-    started = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=_age())
+PR_SET_PDEATHSIG = 1  # prctl(2): the child does not outlive its parent
+# Seconds of processor that the parent used before it forked: loading the libraries is the program's own time.
+loading = 0.0
+# Code and message of a program whose library, GDAL or onnxruntime, was ended by the kernel.
+CRASHED = ("step.crashed", "a library ended the program by {signal}: report it with this log and the file")
+
+
+def run(main, timeout_seconds: int = 1800, crashed: tuple[str, str] = CRASHED) -> None:
+    """Calls ``main(job)`` in a process of its own and writes ``result.json``; never raises, so that a log is always kept.
+
+    ``crashed``: code and message where the kernel ends that process, as a library divides by zero or reads what is not there.
+    """
+    global loading
+    age, clock, loading = _age(), time.monotonic(), time.process_time()
+    started = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=age)
     os.makedirs(sys.argv[3], exist_ok=True)
     with open(sys.argv[1], encoding="utf-8") as file:
         job = Job(json.load(file), sys.argv[2], sys.argv[3])
+    sys.stdout.flush()
+    child = os.fork()
+    if child:
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if code >= 0:
+            os._exit(code)
+        ended = (
+            ("step.memory", "the program was killed, most likely for lack of memory; ask for a smaller area")
+            if code == -signal.SIGKILL
+            else (crashed[0], crashed[1].format(signal=signal.Signals(-code).name))
+        )
+        error = dict(zip(("code", "message"), ended))
+    else:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        error = _error(main, job, timeout_seconds)
+    if error:
+        job.log(f"{error['code']}: {error['message']}")
+    result = {
+        "status": "FAILED" if error else "FINISHED",
+        "error": error,
+        "started_at": started.isoformat().replace("+00:00", "Z"),
+        "seconds": round(age + time.monotonic() - clock, 3),
+        "artifacts": {} if error else job.made,
+        "details": plain(job.details),
+    }
+    with open(os.path.join(job.outputs, "result.json"), "w", encoding="utf-8") as file:
+        json.dump(result, file, allow_nan=False)
+    # All is on disk: what the interpreter and GDAL would still tidy up ends with the container.
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def _error(main, job: Job, timeout_seconds: int) -> dict | None:
+    """How ``main(job)`` failed; None where it did not."""
     error = None
     try:
         if not job.parameters.get("gpu"):  # CUDA maps the whole of its memory as addresses
@@ -97,18 +145,13 @@ def run(main, timeout_seconds: int = 1800) -> None:
         job.log(traceback.format_exc())
         error = {"code": "step.crashed", "message": f"{type(failure).__name__}: {failure}"}
     signal.alarm(0)
-    if error:
-        job.log(f"{error['code']}: {error['message']}")
-    result = {
-        "status": "FAILED" if error else "FINISHED",
-        "error": error,
-        "started_at": started.isoformat().replace("+00:00", "Z"),
-        "seconds": round(_age(), 3),
-        "artifacts": {} if error else job.made,
-        "details": job.details,
-    }
-    with open(os.path.join(job.outputs, "result.json"), "w", encoding="utf-8") as file:
-        json.dump(result, file)
-    # All is on disk: what the interpreter and GDAL would still tidy up ends with the container.
-    sys.stdout.flush()
-    os._exit(0)
+    return error
+
+
+def plain(value):
+    """``value`` as JSON has it: a number that is none is null."""
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import numpy
 from geodag.inference.outputs import NO_CLASS, Outputs
-from geodag.inference.run import infer
+from geodag.inference.run import CRASHED, infer
 from geodag.program import Job, StepError, run
 from geodag.raster import open_scene, read, same_grid
 from rasterio.windows import Window
@@ -62,4 +62,4 @@ def main(job: Job) -> None:
 
 
 if __name__ == "__main__":
-    run(main, timeout_seconds=7200)
+    run(main, timeout_seconds=7200, crashed=CRASHED)

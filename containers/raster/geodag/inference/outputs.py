@@ -33,6 +33,7 @@ class Outputs:
     def __init__(self, job, stack, like, valid, stem: str, task: str, gives: str, threshold, extra: list[str]) -> None:
         self.job, self.stack, self.like, self.valid, self.stem = job, stack, like, valid, stem
         self.task, self.gives, self.threshold, self.extra = task, gives, threshold, extra
+        self.numbered = gives == "classes"  # class numbers by the metadata or the graph, not by their type alone
         self.counted: dict[int, int] = {}
         self.no_number = self.good = 0
         self.targets: dict = {}
@@ -47,6 +48,8 @@ class Outputs:
             return
         if self.labels and channels > MOST_CLASSES:
             raise StepError("model.bad_output", f"the model gives {channels} classes: at most {MOST_CLASSES} can be told apart")
+        if self.labels and self.gives == "classes":
+            self._settle(channels)
         names = [f"class {n}" for n in range(channels)]
         if self.labels:
             bands = channels if self.task == "multilabel" else 1
@@ -60,6 +63,17 @@ class Outputs:
             path = self.job.write(key, f"{self.stem}_{suffix}.tif")
             self.targets[kind] = self.stack.enter_context(cog(path, self.like, bands, dtype, nodata, texts))
 
+    def _settle(self, channels: int) -> None:
+        """Whole numbers in several channels are scores, unless somebody says that they are classes."""
+        if channels > 1 or self.task == "multilabel":
+            if self.numbered and self.task != "multilabel":
+                raise StepError("model.bad_output", f"the model gives class numbers in {channels} channels: it must give one, or inference.gives: logits")
+            self.gives = "logits"
+        elif self.extra:
+            raise StepError(
+                "model.bad_runtime", f"output_on_inference: the model gives class numbers, of which no {self.extra[0]} can be made: ask for prediction alone"
+            )
+
     def write(self, row: int, scores: numpy.ndarray) -> None:
         """Takes ``scores`` [channel, row, column] from ``row`` on."""
         window = Window(0, row, self.like.width, scores.shape[1])
@@ -68,7 +82,7 @@ class Outputs:
         self.no_number += int(numpy.count_nonzero(data & ~finite))
         data &= finite
         self.good += int(numpy.count_nonzero(data))
-        out = self._prediction(scores)
+        out = self._prediction(scores, data)
         out[:, ~data] = NO_CLASS if self.labels else NODATA
         self.targets["prediction"].write(out, window=window)
         if self.labels and out.shape[0] == 1:
@@ -94,13 +108,14 @@ class Outputs:
             known &= numpy.where(most > 0, most == 1, finite.any(axis=0))
         return known
 
-    def _prediction(self, scores: numpy.ndarray) -> numpy.ndarray:
+    def _prediction(self, scores: numpy.ndarray, data: numpy.ndarray) -> numpy.ndarray:
         if not self.labels:
             return scores.astype("float32")
         if self.gives == "classes":
-            known = numpy.nan_to_num(scores[:1], nan=NO_CLASS)
-            if known.min() < -32768 or known.max() > 32767:
-                raise StepError("model.bad_output", f"the model gives class {known.max():.0f}: a class is a number below 32768")
+            known = numpy.where(data, scores[:1], NO_CLASS)
+            if known.min() < NO_CLASS or known.max() >= MOST_CLASSES:
+                worst = known.max() if known.max() >= MOST_CLASSES else known.min()
+                raise StepError("model.bad_output", f"the model gives class {worst:.0f}: a class is a number from 0 to {MOST_CLASSES - 1}, and {NO_CLASS} is none")
             return known.astype("int16")
         if scores.shape[0] == 1 or self.task == "multilabel":
             with numpy.errstate(invalid="ignore"):

@@ -11,7 +11,9 @@ from contextlib import ExitStack, contextmanager
 import numpy
 import rasterio
 
+from geodag import program
 from geodag.inference import spec
+from geodag.inference.block import CHIP, OUTPUTS, as_list, read_block
 from geodag.inference.coordinates import coordinates
 from geodag.inference.memory import Memory, give_back_large_blocks, megabytes, peak_mb
 from geodag.inference.outputs import Outputs, sigmoid, softmax
@@ -21,6 +23,11 @@ from geodag.inference.windows import Strip, checked
 from geodag.program import StepError
 from geodag.raster import open_scene
 
+# Code and message of a model that ends its own process.
+CRASHED = (
+    "model.crashed",
+    "the model ended its process by {signal} (SIGFPE: it divides a whole number by 0): correct it, or export it again with float32 and a newer opset",
+)
 AHEAD = 2  # groups of windows that are read before they are needed, and that may wait to be written
 
 
@@ -81,19 +88,19 @@ class Kernel:
 
     def __init__(self, model: Model, block: dict, layout: spec.Layout, channels_last: bool, clock: Clock, log) -> None:
         self.model, self.block, self.layout, self.last, self.clock, self.log = model, block, layout, channels_last, clock, log
+        self.channels: int | None = None
 
     def __call__(self, feeds: dict, count: int) -> numpy.ndarray:
         """[window, channel, row, column] of the first ``count`` windows. Fails with ``model.*``."""
         with self.clock("kernel"):
-            y = self._run(feeds)
-        return self._channels(y)[:count]
+            return self._run(feeds)[:count]
 
     def _run(self, feeds: dict) -> numpy.ndarray:
         size = len(next(iter(feeds.values())))
         if size > self.layout.batch:
             return self._halves(feeds, size // 2)
         try:
-            return self.model.run(feeds)
+            return self._told(self._channels(self.model.run(feeds), size))
         except MemoryError as failure:
             if size == 1 or self.layout.fixed_batch:
                 tile = f"{self.layout.rows.tile} x {self.layout.columns.tile}"
@@ -111,14 +118,26 @@ class Kernel:
         parts = [{k: v[:half] for k, v in feeds.items()}, {k: v[half:] for k, v in feeds.items()}]
         return numpy.concatenate([self._run(part) for part in parts])
 
-    def _channels(self, y: numpy.ndarray) -> numpy.ndarray:
-        tile, batch, task = (self.layout.rows.tile, self.layout.columns.tile), y.shape[0] if y.ndim else 0, self.block["task"]
+    def _told(self, y: numpy.ndarray) -> numpy.ndarray:
+        """``y``, of as many channels as every window. Fails with ``model.bad_output``."""
+        channels, self.channels = y.shape[1], self.channels or y.shape[1]
+        if channels != self.channels or not channels:
+            said = f"{self.channels} channels for one window and {channels} for another" if channels else "no channel at all"
+            raise StepError("model.bad_output", f"the model gives {said}: export it with a fixed number of channels")
+        return y
+
+    def _channels(self, y: numpy.ndarray, batch: int) -> numpy.ndarray:
+        tile, task = (self.layout.rows.tile, self.layout.columns.tile), self.block["task"]
+        if y.ndim == 0 or len(y) != batch:
+            others = [name for name in self.model.outputs if name != self.model.output]
+            cure = f"; it also gives {', '.join(others)}: name one by inference.output" if others else ": export it with the batch as first axis"
+            raise StepError("model.bad_output", f"output {self.model.output} of the model is {list(y.shape)} for {batch} windows{cure}")
         if y.dtype.kind != "f" or y.dtype.itemsize < 4:
             y = y.astype("float32")
-        if task in spec.CHIP and y.ndim in (1, 2):
+        if task in CHIP and y.ndim in (1, 2):
             y = self._activated(y.reshape(batch, -1, 1, 1))
             return numpy.broadcast_to(y, (*y.shape[:2], *tile))
-        if task in spec.CHIP:
+        if task in CHIP:
             raise StepError("model.bad_output", f"the model gives {list(y.shape)}: for task {task} it must give [window, class]")
         if y.ndim == 2:
             raise StepError("model.bad_output", f"the model gives {list(y.shape)}, one answer a window: set inference.task: classification")
@@ -180,7 +199,7 @@ def gaps_of(job, stack, scene, key: tuple[str, int], value) -> Gaps | None:
 
 
 def infer(job, folder: str = "/model") -> None:
-    """Runs ``folder``/model.onnx over the model input; what it is run by: ``spec.read_block``.
+    """Runs ``folder``/model.onnx over the model input; what it is run by: ``read_block``.
 
     Holds the windows of a few groups and one row of windows of scores, never the scene. Fails with
     ``model.*``, ``artifact.missing``, ``input.*``, ``step.disk``.
@@ -189,9 +208,10 @@ def infer(job, folder: str = "/model") -> None:
     started, clock, p = time.perf_counter(), Clock(), job.parameters
     memory = Memory(p.get("memory_mb"))
     path = os.path.join(folder, p.get("weights") or "model.onnx")
-    block, like_terratorch = spec.read_block(p, os.path.dirname(path))
+    block, like_terratorch = read_block(p, os.path.dirname(path))
     with clock("load"):
-        model = Model(path, memory, bool(p.get("gpu")), job.log)
+        ranks = (1, 2) if block["task"] in CHIP else (3, 4, 5)
+        model = Model(path, memory, bool(p.get("gpu")), job.log, block["output"], ranks)
     inputs = spec.inputs_of(block, model)
     mask = os.path.join(job.inputs, "valid.tif")
     if not os.path.isfile(mask):
@@ -209,7 +229,7 @@ def infer(job, folder: str = "/model") -> None:
     wall = time.perf_counter() - started
     work = wall - clock.seconds["load"]
     # Of all threads, the imports of this program with them: what a scene costs a machine that it shares.
-    seconds = clock.seconds | {"wall": wall, "processor": time.process_time()}
+    seconds = clock.seconds | {"wall": wall, "processor": program.loading + time.process_time()}
     job.details |= {
         "seconds": {kind: round(value, 3) for kind, value in seconds.items()},
         "kernel_share": round(clock.seconds["kernel"] / work, 3),
@@ -225,15 +245,15 @@ def _scene(job, block, like_terratorch, model, inputs, keys, scenes, valid, stac
     for source, scene in zip(inputs, scenes):
         source.fit(scene.count, block["frames"] if block["temporal"] or len(source.port.shape) == 5 else None, block["channels_last"])
     gives = spec.gives_of(block, model)
-    kept = spec.as_list(block["output_on_inference"])
-    unknown = set(kept) - set(spec.OUTPUTS)
+    kept = as_list(block["output_on_inference"])
+    unknown = set(kept) - set(OUTPUTS)
     if unknown:
-        raise StepError("model.bad_runtime", f"output_on_inference: {', '.join(sorted(unknown))} is not known: use {', '.join(spec.OUTPUTS)}")
+        raise StepError("model.bad_runtime", f"output_on_inference: {', '.join(sorted(unknown))} is not known: use {', '.join(OUTPUTS)}")
     layout = spec.layout_of(block, like_terratorch, inputs, first.height, first.width, gives == "classes", job.log)
     if block["activation"] != "none":
         gives = "probabilities"
     threshold = block["threshold"] if block["threshold"] is not None else 0.5 if gives == "probabilities" else 0.0
-    dates = spec.as_list(job.parameters.get("dates"))
+    dates = as_list(job.parameters.get("dates"))
     fixed = {name: coordinates(name, first, dates, inputs[0].frames) for name in block["coords"] if name in model.inputs}
     pixels = layout.rows.tile * layout.columns.tile
     bands = sum(len(source.flat["select"]) for source in inputs)
@@ -250,6 +270,7 @@ def _scene(job, block, like_terratorch, model, inputs, keys, scenes, valid, stac
     stem = os.path.splitext(os.path.basename(first.name))[0]
     extra = [kind for kind in kept if kind != "prediction" and block["task"] not in ("regression", "scalar_regression")]
     outputs = Outputs(job, stack.enter_context(ExitStack()), first, valid, stem, block["task"], gives, threshold, extra)
+    outputs.numbered = block["gives"] == "classes" or model.made_by in ("ArgMax", "ArgMin")
     strip = Strip(layout.rows, layout.columns, layout.rule, layout.floor, layout.flat, room)
     reader = Reader(inputs, rasters, layout, fixed, clock)
     kernel = Kernel(model, block, layout, inputs[0].channels_last, clock, job.log)

@@ -18,6 +18,7 @@ DTYPES = {
     "tensor(uint8)": "uint8", "tensor(int8)": "int8", "tensor(uint16)": "uint16", "tensor(int16)": "int16",
     "tensor(int32)": "int32", "tensor(int64)": "int64",
 }  # fmt: skip
+NUMBERS = {*DTYPES, "tensor(bool)"}
 # Measured: 0.84 GB resident for 393 MB of weights, 2.6 GB for 1,297 MB, at any batch from 1 to 16.
 LOADED = 2.1
 
@@ -53,9 +54,9 @@ class Port:
 
 
 class Model:
-    """``inputs`` by name, ``outputs`` of the graph, and ``run``."""
+    """``inputs`` by name, names of the ``outputs`` of the graph, the ``output`` that is taken, and ``run``."""
 
-    def __init__(self, path: str, memory: Memory, gpu: bool, log) -> None:
+    def __init__(self, path: str, memory: Memory, gpu: bool, log, output: str | None = None, ranks=(3, 4, 5)) -> None:
         self.graph = graph.inspect(path)
         self.weights = os.path.getsize(path) + sum(self.graph.external.values())
         memory.need("the model", int(LOADED * max(self.weights, self.graph.tensor_bytes)))
@@ -65,9 +66,12 @@ class Model:
         if gpu and self.provider == "CPUExecutionProvider":
             log("a GPU was asked for and none can be used: the model runs on the CPU")
         self.inputs = {i.name: self._port(i) for i in self.session.get_inputs()}
-        first = self.session.get_outputs()[0]
-        self.output, self.output_type, self.output_shape = first.name, first.type, tuple(first.shape or ())
-        self.made_by = self.graph.made_by(first.name)
+        self.outputs = [one.name for one in self.session.get_outputs()]
+        taken = self._output(output, ranks)
+        if len(self.outputs) > 1:
+            log(f"the model gives {', '.join(self.outputs)}: {taken.name} is taken; inference.output names another")
+        self.output, self.output_type, self.output_shape = taken.name, taken.type, tuple(taken.shape or ())
+        self.made_by = self.graph.made_by(taken.name)
 
     def _load(self, path: str, gpu: bool, log):
         options = onnxruntime.SessionOptions()
@@ -91,8 +95,25 @@ class Model:
             raise StepError("model.bad_input", f"input {found.name} of the model is {found.type}: it must be a tensor of numbers")
         return Port(found.name, tuple(found.shape), DTYPES[found.type])
 
+    def _output(self, named: str | None, ranks):
+        """The output ``named``, else the first of numbers in one of ``ranks`` axes; onnxruntime shows unknown axes as none.
+
+        Fails with ``model.bad_output``.
+        """
+        found = self.session.get_outputs()
+        if not found:
+            raise StepError("model.bad_output", "the model gives nothing, its graph has no output: export it with one")
+        if named and named not in self.outputs:
+            raise StepError("model.bad_output", f"inference.output: the model has no output {named[:100]}: it gives {', '.join(self.outputs)}")
+        asked = [one for one in found if not named or one.name == named]
+        usable = [one for one in asked if one.type.removeprefix("optional(").rstrip(")") + ")" in NUMBERS]
+        if not usable:
+            said = ", ".join(f"{one.name} as {one.type}" for one in asked)
+            raise StepError("model.bad_output", f"the model gives {said}: it must be a tensor of numbers, such as float32; export it so")
+        return next((one for one in usable if not one.shape or len(one.shape) in ranks), usable[0])
+
     def run(self, feeds: dict[str, numpy.ndarray]) -> numpy.ndarray:
-        """The first output. Fails with ``model.bad_input``; raises MemoryError where it does not fit."""
+        """The output that is taken. Fails with ``model.bad_input``; raises MemoryError where it does not fit."""
         try:
             return self.session.run([self.output], feeds)[0]
         except Exception as failure:

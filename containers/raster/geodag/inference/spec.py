@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass, field
 
 import numpy
 
+from geodag.inference.block import CHIP, as_list
 from geodag.inference.session import Model, Port
 from geodag.inference.windows import Axis, plain, terratorch
 from geodag.program import StepError
 
-DEFAULTS = {
-    "task": "segmentation", "tile": None, "overlap": 0, "batch": None, "blend": None, "activation": "none", "mean": [], "std": [],
-    "inputs": None, "temporal": None, "frames": None, "coords": [], "tiling": None, "nan_replace": None, "channels_last": None,
-    "threshold": None, "gives": None, "output_on_inference": "prediction", "num_classes": None,
-}  # fmt: skip
-TASKS = ("segmentation", "regression", "classification", "multilabel", "scalar_regression")
-CHIP = ("classification", "multilabel", "scalar_regression")  # one answer a window, not one a pixel
-OUTPUTS = ("prediction", "probabilities", "logits")
 COORDINATES = ("temporal_coords", "location_coords")
 # Operators whose values are whole numbers: a class, not a score.
 WHOLE = {"ArgMax", "ArgMin", "Round", "Floor", "Ceil", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal", "Not", "And", "Or"}
@@ -133,32 +124,6 @@ class Input:
                 return x.astype(self.port.dtype)
         limits = numpy.iinfo(self.port.dtype)
         return numpy.nan_to_num(x).round().clip(limits.min, limits.max).astype(self.port.dtype)
-
-
-def read_block(parameters: dict, folder: str) -> tuple[dict, bool]:
-    """The block that the model is run by, and whether terratorch's rules hold: runtime.json, overruled by the metadata."""
-    path, beside = os.path.join(folder, "runtime.json"), {}
-    if os.path.isfile(path):
-        try:
-            with open(path, encoding="utf-8") as file:
-                beside = json.load(file)
-            if not isinstance(beside, dict):
-                raise ValueError("it is no object")
-        except ValueError as failure:
-            raise StepError("model.bad_runtime", f"runtime.json beside the model cannot be read: {failure}") from failure
-    given = {k: v for k, v in parameters.items() if v is not None}
-    for block in (beside, given):
-        if "no_data_replace" in block:
-            block["nan_replace"] = block.pop("no_data_replace")
-    block = {**DEFAULTS, **beside, **given}
-    if block["task"] not in TASKS:
-        raise StepError("model.bad_runtime", f"task {block['task']!r} is not known: use one of {', '.join(TASKS)}")
-    like = bool(beside) or block["tiling"] is not None or block["inputs"] is not None
-    return block, block["blend"] == "terratorch" or (like and block["blend"] is None)
-
-
-def as_list(value) -> list:
-    return [] if value is None else list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def inputs_of(block: dict, model: Model) -> list[Input]:
