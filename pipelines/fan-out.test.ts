@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Scene } from '../steps/plan-context.ts'
-import { fanOut } from './fan-out.ts'
+import { fanOut, NotListed } from './fan-out.ts'
 import type { PlannedSource } from './scenes.ts'
 
 const source = (...scenes: Partial<Scene>[]): PlannedSource => ({
@@ -42,4 +42,9 @@ test('a zip of one scene, of none, or out of reach stays one task', async () => 
   const broken = () => Promise.reject(new Error('source.zip_bomb'))
   expect(await fanOut(given, broken, (_, error) => told.push(error))).toEqual(given)
   expect(told).toHaveLength(1)
+})
+
+test('where there is no engine to look into a zip nothing is planned: the plan would be another', async () => {
+  const away = () => Promise.reject(new NotListed('no engine'))
+  await expect(fanOut([source({ file: 'a.zip' })], away)).rejects.toThrow(NotListed)
 })

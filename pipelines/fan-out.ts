@@ -10,6 +10,9 @@ export interface Member {
 const isZip = ({ url, file, member }: Scene): boolean =>
   member === undefined && /\.zip$/i.test((url ?? file ?? '').replace(/[?#].*$/, ''))
 
+/** The zip was not looked into, for want of an engine or a store: planned without it, the run would be another. */
+export class NotListed extends Error {}
+
 /**
  * Sources with each zip of several scenes as a source a scene, in the order of their names.
  *
@@ -17,6 +20,7 @@ const isZip = ({ url, file, member }: Scene): boolean =>
  *
  * @param list what is in a zip, by the engine; may throw
  * @param failed told of a zip that could not be listed, for the planner's log
+ * @throws NotListed of `list`
  */
 export const fanOut = async (
   sources: readonly PlannedSource[],
@@ -30,6 +34,7 @@ export const fanOut = async (
     const members =
       scenes.length === 1 && isZip(scene!)
         ? await list(scene!, one.origin).catch((error: unknown) => {
+            if (error instanceof NotListed) throw error
             failed(scene!, error)
             return []
           })

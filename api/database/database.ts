@@ -151,6 +151,8 @@ export interface Database {
     checkpoint_url: string
     status: Generated<string>
     attempt: Generated<number>
+    failures: Generated<number>
+    deaths: Generated<number>
     fence: Generated<number>
     lease_until: MaybeTime
     not_before: MaybeTime
@@ -254,11 +256,17 @@ export const migrate = async (db: Db): Promise<void> => {
   if (error) throw error
 }
 
-/** Errors of a server that restarts or a lock that lost: the same transaction may pass next time. */
+const PASSING_CODES =
+  /^(57P0[1235]|08|40|53|58|25006|55P03|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN)/
+
+/**
+ * Errors of a server that restarts, is handed over or runs short of something (classes 53 and 58), and
+ * of a lock that lost: the same transaction may pass next time.
+ */
 export const isPassing = (error: unknown): boolean => {
   const { code, message } = error as { code?: string; message?: string }
   return (
-    /^(57P0[123]|08|40P01|40001|53300|ECONN|EPIPE)/.test(code ?? '') ||
+    PASSING_CODES.test(code ?? '') ||
     /Connection terminated|connection.*timeout|ECONNREFUSED|not queryable|timeout exceeded when trying to connect/i.test(
       message ?? '',
     )

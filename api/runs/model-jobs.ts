@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { type Selectable, sql } from 'kysely'
 import type { Client } from '@dagger.io/dagger'
 import { fetchedUrl } from '../../steps/model-exec.ts'
+import { engineIsGone } from '../../pipelines/compose.ts'
 import type { StepEnvironment } from '../../steps/step.ts'
 import { exported } from '../../steps/terratorch-inference/step.ts'
 import { MODEL_FILES } from '../../steps/weights.ts'
-import { type Database, isPassing, persist } from '../database/database.ts'
+import { type Database, persist } from '../database/database.ts'
 import type { Listener } from '../database/listener.ts'
 import { type Brought, exportLogKey, settleJob } from '../models/jobs.ts'
 import { hashOf, modelFileKey } from '../models/weights.ts'
@@ -17,7 +18,8 @@ import { LostLease } from './record.ts'
 import { assetsOf } from './environment.ts'
 import type { RunDeps } from './run-task.ts'
 import { makeScratch } from './scratch.ts'
-import { EngineAway, inSession, SessionLost } from './session.ts'
+import { outcomeOf, Refused } from './job-outcome.ts'
+import { inSession, SessionLost } from './session.ts'
 import { LiveLog } from './live-log.ts'
 
 type Job = Selectable<Database['model_job']>
@@ -26,15 +28,6 @@ type Deps = Omit<RunDeps, 'recorder' | 'metrics'>
 const FILES = ['config', 'checkpoint'] as const
 const LARGEST_CONFIG = 1024 * 1024
 const POLL_MS = 2000
-
-/** The job's own failure: told on the tune, and not tried again. */
-class Refused extends Error {
-  readonly code: string
-  constructor(code: string, message: string) {
-    super(message)
-    this.code = code
-  }
-}
 
 /** What an exec says on stderr before it fails: `code: message`. */
 const named = (error: unknown): Refused | undefined => {
@@ -101,6 +94,8 @@ export class ModelJobs {
         lease_until: this.lease,
         fence: sql`fence + 1`,
         attempt: sql`attempt + 1`,
+        // A lease that ended is a holder that did: it may have been the job that took it along.
+        deaths: sql`deaths + case when lease_until is null then 0 else 1 end`,
       })
       .where('id', '=', (q) =>
         q
@@ -146,21 +141,19 @@ export class ModelJobs {
     let log = ''
     let end: Parameters<typeof settleJob>[2]
     try {
+      if (job.deaths > config.MAX_DEATHS) throw new SessionLost('its runner ended without a word')
       await this.begun(job)
       end = await this.export(job, signal, (text) => (log += text))
     } catch (error) {
       if (lost.signal.aborted) return
       if (this.stop.signal.aborted) return await this.later(job, 0)
-      if (!(error instanceof Refused)) {
-        const away = error instanceof EngineAway || isPassing(error)
-        const passes = away || (error instanceof StoreError && error.passes)
+      const outcome = outcomeOf(job, error, config)
+      if ('seconds' in outcome) {
         mainLog.error({ job: job.id }, String((error as Error).message).slice(0, 300))
-        if (passes) return await this.later(job, 10)
-        if (job.attempt < config.MAX_ATTEMPTS) return await this.later(job, config.RETRY_SECONDS)
+        return await this.later(job, outcome.seconds, outcome)
       }
-      const code = error instanceof Refused ? error.code : 'engine.failed'
-      end = { error: { code, message: String((error as Error).message).slice(0, 2000) } }
-      log += `${code}: ${end.error.message}\n`
+      end = outcome
+      log += `${outcome.error.code}: ${outcome.error.message}\n`
     } finally {
       clearInterval(beating)
     }
@@ -194,12 +187,14 @@ export class ModelJobs {
         .execute()
   }
 
-  private async later(job: Job, seconds: number): Promise<void> {
+  private async later(
+    job: Job,
+    seconds: number,
+    { failures, deaths }: { failures: number; deaths: number } = job,
+  ): Promise<void> {
     await this.held(job)
       .set({
-        status: 'READY',
-        lease_until: null,
-        attempt: seconds === this.deps.config.RETRY_SECONDS ? job.attempt : job.attempt - 1,
+        ...{ status: 'READY', lease_until: null, failures, deaths },
         not_before: sql<Date>`now() + make_interval(secs => ${seconds})`,
       })
       .execute()
@@ -245,8 +240,10 @@ export class ModelJobs {
     let failure: unknown
     try {
       await inSession(live, signal, config.ENGINE_TIMEOUT_SECONDS, async (dag) => {
-        made = await this.exportIn(dag, job, join(scratch, 'models'), say).catch((error) => {
-          failure = error
+        made = await this.exportIn(dag, job, join(scratch, 'models'), say).catch(async (error) => {
+          const known = error instanceof Refused || error instanceof StoreError
+          const gone = !known && !signal.aborted && (await engineIsGone(dag, String(error.message)))
+          failure = gone ? new SessionLost(error.message) : error
           return undefined
         })
       })

@@ -1,6 +1,7 @@
 import { log } from '../watch/log.ts'
 import { CataloguePasses } from '../../pipelines/catalogues.ts'
 import { PlanError } from '../../pipelines/errors.ts'
+import { NotListed } from '../../pipelines/fan-out.ts'
 import { TASK_ENDS } from '../../pipelines/status.ts'
 import { isPassing, persist } from '../database/database.ts'
 import type { Listener } from '../database/listener.ts'
@@ -223,6 +224,7 @@ export class Runner {
       )
     } catch (error) {
       if (error instanceof LostLease) throw error
+      if (error instanceof NotListed) return void (await recorder.postpone(task, 0, error.message))
       if (error instanceof StoreError && error.passes)
         return void (await recorder.postpone(task, 0, `${error.code}: ${error.message}`))
       const message = String((error as Error).message)

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readConfig } from '../../api/config.ts'
 import { cleanUp } from '../../api/runs/janitor.ts'
+import { ModelJobs } from '../../api/runs/model-jobs.ts'
 import { LostLease, recorder, type TaskRow } from '../../api/runs/record.ts'
 import { FolderStore } from '../../api/storage/folder.ts'
 import { logKey } from '../../api/storage/keys.ts'
@@ -193,6 +194,29 @@ test('a runner that was killed between the end and the log: the last try, not th
   await cleanUp({ db: service.db, store, config: readConfig(service.settings) })
   expect((await store.get(object(step!))).toString()).toContain('step.timeout: took too long\n')
   expect((await store.get(object(other!))).toString()).toContain('begins\nall of it\n')
+})
+
+test('a job of a model whose runners died is no failure of the job, but it ends by itself', async () => {
+  const { body } = await client.post('/v2/upload-completed-tunes', {
+    ...{ name: 'deaths', description: 'd', tune_config_url: 'https://host.example.org/c.yaml' },
+    ...{ tune_checkpoint_url: 'https://host.example.org/c.ckpt', model_input_data_spec: [] },
+  })
+  const id: string = body.tune_id
+  await sql`update model_job set deaths = 4, lease_until = now() - interval '1 hour'
+    where tune_id = ${id}`.execute(service.db)
+  const config = { ...readConfig(service.settings), MAX_DEATHS: 4 }
+  const store = new FolderStore(`${config.dataFolder}/objects`, 'k'.repeat(64), () => '')
+  const listener = { on: () => undefined, off: () => undefined } as never
+  const jobs = new ModelJobs({ db: service.db, config, store, catalogue: {} as never }, listener)
+  jobs.start()
+  const tune = () =>
+    service.db.selectFrom('tune').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
+  await expect.poll(async () => (await tune()).status).toBe('Failed')
+  await jobs.drain()
+  expect((await tune()).error).toMatchObject({ code: 'task.kills_runner' })
+  const job = await sql<{ deaths: number; failures: number }>`
+    select deaths, failures from model_job where tune_id = ${id}`.execute(service.db)
+  expect(job.rows).toEqual([{ deaths: 5, failures: 0 }])
 })
 
 test('what a runner still wrote while its inference was deleted goes, though it was killed', async () => {
