@@ -1,9 +1,17 @@
 import { z } from 'zod'
 import type { Connector } from '../../connectors/connector.ts'
 import type { Box } from '../../connectors/geometry.ts'
-import { centreOf } from '../../pipelines/area/crs.ts'
+import { boxOf, centreOf } from '../../pipelines/area/crs.ts'
+import { parsePolygons } from '../../pipelines/area/polygon.ts'
 import { boxShape } from '../../pipelines/area/shapes.ts'
-import { addDays, type DayRange, daysBetween, intervalOf } from '../../pipelines/search/dates.ts'
+import { isBox } from '../../pipelines/request.ts'
+import {
+  addDays,
+  type DayRange,
+  daysBetween,
+  intervalOf,
+  periodProblem,
+} from '../../pipelines/search/dates.ts'
 import { type Day, daysOf, withinLimits } from '../../pipelines/search/days.ts'
 import type { advice } from './answers.ts'
 
@@ -12,19 +20,36 @@ const MOST_SEARCHES = 50
 const SEARCH_SECONDS = 20
 const ALL_MS = 60_000
 
-const isDay = (text: string): boolean =>
-  text.split('_').every((part) => !Number.isNaN(Date.parse(part)))
+/** Positions of a polygon as GeoJSON (an object or its text) or WKT; undefined where it is neither. */
+const positionsOf = (polygon: unknown): (readonly [number, number])[] | undefined => {
+  if (typeof polygon === 'string' && /^\s*(SRID=4326;)?\s*(MULTI)?POLYGON\b/i.test(polygon))
+    // Between brackets and commas: two numbers, and after them a height or a measure.
+    return [...polygon.matchAll(/[^(),]+/g)].flatMap(([text]) => {
+      const [x, y] = text.trim().split(/\s+/).map(Number)
+      return Number.isFinite(x) && Number.isFinite(y) ? [[x!, y!] as const] : []
+    })
+  try {
+    const shape = typeof polygon === 'string' ? JSON.parse(polygon) : polygon
+    const shapes = shape?.type === 'FeatureCollection' ? (shape.features as unknown[]) : [shape]
+    return shapes.flatMap((one) => parsePolygons(one, 'area_polygon').flat(2))
+  } catch {
+    return undefined
+  }
+}
 
 /** The box around a polygon, GeoJSON (also as text) or WKT; undefined where there is none. */
-export const envelopeOf = (polygon: unknown): number[] | undefined => {
-  const text = typeof polygon === 'string' ? polygon : JSON.stringify(polygon)
-  const pairs = [...text.matchAll(/(-?\d+(?:\.\d+)?)[\s,]+(-?\d+(?:\.\d+)?)/g)]
-  const points = pairs.map(([, x, y]) => [Number(x), Number(y)] as const)
-  if (points.length < 3) return undefined
-  const [lons, lats] = [points.map(([x]) => x), points.map(([, y]) => y)]
+export const envelopeOf = (polygon: unknown): Box | undefined => {
+  const points = positionsOf(polygon) ?? []
+  const inside = points.every(([x, y]) => Math.abs(x) <= 180 && Math.abs(y) <= 90)
+  if (points.length < 3 || !inside) return undefined
   const least = (all: number[]) => all.reduce((a, b) => Math.min(a, b))
   const most = (all: number[]) => all.reduce((a, b) => Math.max(a, b))
-  return [least(lons), least(lats), most(lons), most(lats)]
+  const [given, lats] = [points.map(([x]) => x), points.map(([, y]) => y)]
+  // Wider than half the globe it lies on both sides of 180 degrees.
+  const crosses = most(given) - least(given) > 180
+  const lons = crosses ? given.map((lon) => (lon < 0 ? lon + 360 : lon)) : given
+  const box = boxOf(least(lons), least(lats), most(lons), most(lats))
+  return isBox(box) ? box : undefined
 }
 
 const adviceFields = z.looseObject({
@@ -33,9 +58,18 @@ const adviceFields = z.looseObject({
     z
       .string()
       .regex(/^\d{4}-\d{2}-\d{2}(_\d{4}-\d{2}-\d{2})?$/, 'YYYY-MM-DD or YYYY-MM-DD_YYYY-MM-DD')
-      .refine(isDay, 'YYYY-MM-DD or YYYY-MM-DD_YYYY-MM-DD: no such day'),
+      .refine((text) => !periodProblem(text), {
+        error: ({ input }) => `${String(input)}: ${periodProblem(String(input))}`,
+      }),
   ),
-  bbox: z.array(z.tuple([z.number(), z.number(), z.number(), z.number()])).nullish(),
+  bbox: z
+    .array(
+      z.tuple([z.number(), z.number(), z.number(), z.number()]).refine(isBox, {
+        message:
+          'bbox must be [minLon, minLat, maxLon, maxLat] in degrees WGS84, min below max; minLon above maxLon only across 180 degrees',
+      }),
+    )
+    .nullish(),
   area_polygon: z.unknown().optional(),
   maxcc: z.number().min(0).max(100).nullish(),
   pre_days: z.number().int().min(0).max(60).nullish(),

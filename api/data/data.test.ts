@@ -91,6 +91,85 @@ test.each([
   expect(envelopeOf(polygon)).toEqual(box)
 })
 
+test.each<[string, unknown, readonly number[] | undefined]>([
+  ['WKT with heights', 'POLYGON Z ((3 45 100, 4 45 100, 4 46 100, 3 45 100))', [3, 45, 4, 46]],
+  [
+    'WKT of two, with a reference',
+    'SRID=4326;MULTIPOLYGON(((3 45,4 45,4 46,3 45)),((5 45,6 45,6 46,5 45)))',
+    [3, 45, 6, 46],
+  ],
+  ['WKT with exponents', 'polygon((1e0 4.5e1, 2 45, 2 4.6E+1, 1e0 4.5e1))', [1, 45, 2, 46]],
+  [
+    'a Feature whose properties hold numbers',
+    { type: 'Feature', properties: { pairs: [[80, 80]] }, geometry: polygonOf([3, 45, 4, 46]) },
+    [3, 45, 4, 46],
+  ],
+  [
+    'a FeatureCollection',
+    {
+      type: 'FeatureCollection',
+      features: [
+        [3, 45, 4, 46],
+        [5, 45, 6, 47],
+      ].map((box) => ({ type: 'Feature', geometry: polygonOf(box) })),
+    },
+    [3, 45, 6, 47],
+  ],
+  [
+    'a ring over 180 degrees',
+    {
+      type: 'Polygon',
+      coordinates: [
+        [
+          [179, -17],
+          [-179, -17],
+          [-179, -16],
+          [179, -16],
+          [179, -17],
+        ],
+      ],
+    },
+    [179, -17, -179, -16],
+  ],
+  [
+    'metres',
+    'POLYGON((500000 5000000, 600000 5000000, 600000 5100000, 500000 5000000))',
+    undefined,
+  ],
+  ['a line', 'LINESTRING(3 45, 4 46, 5 47)', undefined],
+  ['a flat ring', 'POLYGON((3 45, 4 45, 5 45, 3 45))', undefined],
+  [
+    'points',
+    {
+      type: 'MultiPoint',
+      coordinates: [
+        [3, 45],
+        [4, 45],
+        [4, 46],
+      ],
+    },
+    undefined,
+  ],
+  ['null', 'null', undefined],
+  ['numbers', '3 45, 4 46, 5 47', undefined],
+])('the box of %s', (_name, polygon, box) => {
+  expect(envelopeOf(polygon)).toEqual(box)
+})
+
+test.each<[object]>([
+  [{ dates: ['2024-02-30'] }],
+  [{ dates: ['2024-06-15_2024-06-10'] }],
+  [{ dates: ['0001-01-01'] }],
+  [{ bbox: [[3, 46, 4, 45]] }],
+  [{ bbox: [[3, 45, 3, 46]] }],
+  [{ bbox: [[190, 45, 191, 46]] }],
+  [{ bbox: [[180, 45, -180, 46]] }],
+])('advice is asked for by the rules of a request: %j is refused', (more) => {
+  const body = { collections: ['s2'], dates: ['2024-06-10'], bbox: [[3, 45, 4, 46]] }
+  expect(adviceInput.safeParse(body).success).toBe(true)
+  expect(adviceInput.safeParse({ ...body, ...more }).success).toBe(false)
+})
+
 test('a request for more searches than a server should wait for is refused', () => {
   const collections = ['sentinel-2-l2a']
   const asked = (dates: string[], more: object = {}) =>
