@@ -6,6 +6,8 @@ import json
 import numpy
 import pytest
 import rasterio
+from rasterio.io import MemoryFile
+from rasterio.transform import Affine
 from rasterio.warp import transform_bounds
 
 from range_server import RangeServer
@@ -187,6 +189,42 @@ def test_bands_come_in_the_order_asked_with_the_models_scale(room, server):
     with rasterio.open(ran.path("original_input_image")) as raster:
         assert raster.descriptions == ("red", "scl", "blue") and [counts(one) for one in raster.read()] == [{v: 262_144} for v in (3000, 5, 1000)]
     assert numpy.allclose(ran.pixels("imputed_input_image")[:, 0, 0], (0.3, 0.1))
+
+
+def of(server, name, values, x=500000, **more):
+    """One band of 512 x 512 pixels of one value."""
+    return item(name, {"blue": put(server, name, cog_bytes(values, (x, 5000000), nodata=None), **more)})
+
+
+@pytest.mark.parametrize(
+    "second, more, dtype, wanted",
+    [
+        (full(40_000), {}, "uint16", 40_000),
+        (full(-300, dtype="int16"), {"nodata": None}, "int16", -300),
+        (full(0.25, dtype="float32"), {"nodata": None}, "float32", 0.25),
+        (full(2500, dtype="uint16"), {"scale": 0.0001}, "float32", 0.25),
+        (full(7, dtype="uint32"), {}, "float32", 7),
+    ],
+)
+def test_a_later_file_of_another_type_or_scale_keeps_its_values(room, server, second, more, dtype, wanted):
+    """The first file holds bytes: what the second one has would be clipped to 255, or rounded to 0."""
+    items = [of(server, "A", full(200, dtype="uint8")), of(server, "B", second, 504000, **more)]
+    ran = finished(room, modality(items))
+    with rasterio.open(ran.path("original_input_image")) as raster:
+        assert raster.dtypes == (dtype,)
+        found = zip(*numpy.unique(raster.read(), return_counts=True))
+        assert {float(value): int(count) for value, count in found} == {200: 262_144, wanted: 204_800}
+
+
+@pytest.mark.parametrize("turn", [Affine.scale(1, -1), Affine.rotation(30), Affine.rotation(200)])
+def test_a_file_that_is_turned_reaches_where_its_corners_do(room, server, turn):
+    """Around the middle of the grid, larger than it: every pixel of the grid lies in the file."""
+    transform = Affine.translation(504_560, 4_997_440) * turn * Affine.translation(-10_000, 10_000) * Affine.scale(10, -10)
+    with MemoryFile() as memory:
+        with memory.open(driver="GTiff", count=1, height=2000, width=2000, dtype="uint16", crs="EPSG:32631", transform=transform, nodata=0, tiled=True) as raster:
+            raster.write(full(7, (2000, 2000)), 1)
+        items = [item("T", {"blue": put(server, "turned", memory.read())})]
+    assert counts(finished(room, modality(items)).pixels("original_input_image")) == {7: G["width"] * G["height"]}
 
 
 def test_radar_becomes_decibels_in_the_model_input(room, server):

@@ -107,13 +107,34 @@ class Reading:
         return self._opened[name]
 
 
+class Wider(Exception):
+    """A later file holds values that the canvas cannot: it is made anew with ``dtype``."""
+
+    def __init__(self, dtype: numpy.dtype) -> None:
+        super().__init__(str(dtype))
+        self.dtype = dtype
+
+
+def held_by(*kinds: numpy.dtype) -> numpy.dtype:
+    """What holds the values of all kinds: integers of up to two bytes as they are, else float32."""
+    dtype = numpy.result_type(*kinds)
+    return dtype if dtype.kind in "ui" and dtype.itemsize <= 2 else numpy.dtype("float32")
+
+
 def stack_dtype(reading: Reading) -> numpy.dtype:
-    """What holds every band: by the first file of each, whose header is read for it."""
+    """What holds every band: by the first file of each, whose header is read for it, and by every item's scale."""
     kinds = []
     for band in reading.bands:
-        first = reading.open(band["band_name"])[0][1]
-        kinds.append(dtype_of(first.band, first.dtype))
-    return numpy.result_type(*kinds)
+        opened = [item_band for _, item_band in reading.open(band["band_name"])]
+        kinds += [dtype_of(one.band, opened[0].dtype) for one in opened]
+    return held_by(*kinds)
+
+
+def check_held(item_band: ItemBand, raw: numpy.ndarray, canvas: Canvas) -> None:
+    """Raises :class:`Wider` for values that clipping or rounding would change without a word."""
+    own = dtype_of(item_band.band, str(raw.dtype))
+    if not numpy.can_cast(own, canvas.dtype):
+        raise Wider(held_by(own, canvas.dtype))
 
 
 def fuse_band(reading: Reading, canvas: Canvas, position: int, name: str) -> None:
@@ -132,6 +153,7 @@ def fuse_band(reading: Reading, canvas: Canvas, position: int, name: str) -> Non
                 if got is None:
                     continue
                 raw, valid = got
+                check_held(item_band, raw, canvas)
                 guard.see(item_band.item, item_band.band, raw, valid)
                 here = harmonised(raw, valid, item_band.band, canvas.dtype, positive)
                 wanted &= valid
@@ -167,6 +189,7 @@ def class_band(reading: Reading, canvas: Canvas, position: int, name: str, alone
                 if got is None:
                     continue
                 raw, valid = got
+                check_held(item_band, raw, canvas)
                 wanted &= valid
                 values[wanted], supplier[wanted] = harmonised(raw, valid, item_band.band, canvas.dtype, False)[wanted], n
                 reading.finished(item_band.said)

@@ -158,7 +158,10 @@ class ItemBand:
 
     def _reach(self) -> tuple[int, int, int, int]:
         """Columns and rows of the grid that the file may touch: left, top, right, bottom."""
-        bounds = transform_bounds(self._dataset.crs, self._grid.crs, *self._dataset.bounds, densify_pts=21)
+        # Of its corners: a file may be turned, or have its first row in the south.
+        wide, high = self._dataset.width, self._dataset.height
+        xs, ys = zip(*(self._dataset.transform * corner for corner in ((0, 0), (wide, 0), (wide, high), (0, high))))
+        bounds = transform_bounds(self._dataset.crs, self._grid.crs, min(xs), min(ys), max(xs), max(ys), densify_pts=21)
         if not all(map(math.isfinite, bounds)):
             return 0, 0, self._grid.width, self._grid.height
         west, south, east, north = bounds

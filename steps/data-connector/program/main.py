@@ -21,7 +21,7 @@ from rasterio.warp import transform_bounds
 import process_api
 from clip import Clip
 from cover import cover_of
-from fuse import Canvas, Reading, fuse, like, owner_raster, stack_dtype
+from fuse import Canvas, Reading, Wider, fuse, like, owner_raster, stack_dtype
 from geodag.access import Access, secret_of
 from geodag.gaps import Source
 from geodag.impute import model_input
@@ -68,14 +68,24 @@ def read_modality(job, client, modality: dict, clip: Clip | None, folder: str) -
     dtype = process_api.stack_dtype(tiles) if tiles else stack_dtype(reading)
     path = keep(job, "original_input_image", modality, f"{stem_of(job, modality)}.tif")
     names = [band["band_name"] for band in modality["bands"]]
-    target = cog(path, like(grid), len(names), str(dtype), nodata_of(dtype), names, tags_of(modality), interleave="band")
-    with target as stack, owner_raster(os.path.join(folder, "owner.tif"), grid) as owner:
-        canvas = Canvas(stack, owner, grid, clip)
-        if tiles:
-            process_api.paint(tiles, modality, canvas)
-        else:
-            fuse(reading, canvas, job.parameters["threads"])
-        coverage, clear = cover_of(canvas, clip, names)
+
+    def painted(dtype: numpy.dtype) -> tuple[float, float | None]:
+        target = cog(path, like(grid), len(names), str(dtype), nodata_of(dtype), names, tags_of(modality), interleave="band")
+        with target as stack, owner_raster(os.path.join(folder, "owner.tif"), grid) as owner:
+            canvas = Canvas(stack, owner, grid, clip)
+            if tiles:
+                process_api.paint(tiles, modality, canvas)
+            else:
+                fuse(reading, canvas, job.parameters["threads"])
+            return cover_of(canvas, clip, names)
+
+    while True:
+        try:
+            coverage, clear = painted(dtype)
+            break
+        except Wider as wider:  # each time a wider one, and float32 holds all
+            job.log(f"an item's file holds more than {dtype} does: begun anew with {wider.dtype}")
+            dtype = wider.dtype
     if coverage == 0:
         raise StepError("source.all_nodata", f"no item of {modality['name']} has a valid pixel here: choose another date or place")
     return {"path": path, "coverage": coverage, "clear": clear, "warnings": reading.warnings if reading else []}
