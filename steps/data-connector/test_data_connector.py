@@ -135,6 +135,17 @@ def test_nodata_of_the_catalogue_counts_where_the_file_has_no_tag(room, server):
     assert ran.result["details"]["modalities"][0]["coverage"] == 0.75
 
 
+@pytest.mark.parametrize("tag, dtype", [(65535, "uint16"), (-9999, "float32"), (numpy.nan, "float32")])
+def test_what_the_file_calls_nodata_is_none_though_the_catalogue_says_another(room, server, tag, dtype):
+    values = full(1000, dtype=dtype)
+    values[:, :64], values[:, 64:96] = 0, tag
+    items = [item("A", {"blue": put(server, "A", cog_bytes(values, (500000, 5000000), nodata=tag), nodata=0)})]
+    ran = finished(room, modality(items, grid={**G, "width": 512}))
+    with rasterio.open(ran.path("original_input_image")) as raster:
+        assert counts(raster.read()) == {int(raster.nodata): 96 * 512, 1000: 416 * 512}
+    assert ("neither is data" in ran.log) is not numpy.isnan(tag)
+
+
 def test_a_class_band_makes_no_pixel_valid(room, server):
     items = [item("A", {
         "blue": put(server, "A", cog_bytes(full(1000, (512, 256)), (500000, 5000000))),

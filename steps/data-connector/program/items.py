@@ -49,7 +49,7 @@ class ItemBand:
         self.item, self.band, self.said = item, item["bands"][band_name], f"{band_name} of {item['id']}"
         self._client, self._grid, self._driver, self._warn = client, grid, driver, warn
         self._resampling = Resampling.nearest if self.band["class_band"] else Resampling[resampling]
-        self._remote = self._dataset = self._vrt = self._offset = self._nodata = None
+        self._remote = self._dataset = self._vrt = self._offset = self._nodata = self._other = None
         self._touches = (0, 0, 0, 0)
 
     @property
@@ -104,7 +104,8 @@ class ItemBand:
         if self._nodata is None:
             own = dataset is self._dataset
             return self._pixels(dataset, self.band["file_band"] if own else dataset.count, window, masks=own) > 0
-        return ~numpy.isnan(raw) if math.isnan(self._nodata) else raw != self._nodata
+        valid = ~numpy.isnan(raw) if math.isnan(self._nodata) else raw != self._nodata
+        return valid if self._other is None else valid & (raw != self._other)
 
     def _open(self) -> None:
         if self._vrt is not None:
@@ -149,9 +150,14 @@ class ItemBand:
     def _known_nodata(self) -> float | None:
         """The catalogue's nodata, else the file's; None where only a mask or the file's edge says it."""
         dtype = numpy.dtype(self._dataset.dtypes[self.band["file_band"] - 1])
-        for said in (self.band["nodata"], self._dataset.nodatavals[self.band["file_band"] - 1]):
-            if said is not None and (dtype.kind == "f" or (float(said).is_integer() and numpy.iinfo(dtype).min <= said <= numpy.iinfo(dtype).max)):
-                return float(said)
+        said = (self.band["nodata"], self._dataset.nodatavals[self.band["file_band"] - 1])
+        known = [float(one) for one in said if one is not None and (dtype.kind == "f" or _fits(float(one), dtype))]
+        self._other = None
+        if known:
+            if len(known) == 2 and known[1] != known[0] and not math.isnan(known[1]):
+                self._other = known[1]
+                self._warn(f"{self.said}: the catalogue says nodata {known[0]:g}, the file {known[1]:g}: neither is data")
+            return known[0]
         if MaskFlags.all_valid not in self._dataset.mask_flag_enums[self.band["file_band"] - 1]:
             return None
         return math.nan if dtype.kind == "f" else None
@@ -169,6 +175,10 @@ class ItemBand:
         corners = [inverse * corner for corner in ((west, north), (east, south))]
         (left, top), (right, bottom) = corners
         return math.floor(left) - 2, math.floor(top) - 2, math.ceil(right) + 2, math.ceil(bottom) + 2
+
+
+def _fits(value: float, dtype: numpy.dtype) -> bool:
+    return value.is_integer() and numpy.iinfo(dtype).min <= value <= numpy.iinfo(dtype).max
 
 
 def bounds_of(grid: Grid) -> tuple[float, float, float, float]:
