@@ -14,7 +14,11 @@ const styled = z.object({
       color: z.string().regex(/^#[0-9a-f]{6}$/i),
       opacity: z.coerce.number().default(0),
       quantity: z.coerce.number(),
-      label: z.string().max(200).nullish(),
+      // A long name must not cost all classes their colours.
+      label: z
+        .string()
+        .transform((text) => text.slice(0, 200))
+        .nullish(),
     }),
   ),
 })

@@ -25,6 +25,9 @@ const WATER = [0x45, 0x89, 0xff]
 /** Of lakeScene: the lake's middle, the land in a corner; beside the scene is the base map alone. */
 const LAKE = [600_000 + SIZE * 5, 4_300_000 - SIZE * 5] as const
 const SHORE = [600_000 + SIZE, 4_300_000 - SIZE] as const
+/** 2 m within the scene, in the outer half of its outermost pixels, and between the names of the graticule. */
+const RIGHT = [600_000 + SIZE * 10 - 2, 4_300_000 - SIZE * 5] as const
+const LOWER = [600_000 + SIZE * 4.4, 4_300_000 - SIZE * 10 + 2] as const
 const BESIDE = [600_000 - SIZE, 4_300_000 - SIZE * 5] as const
 
 /** Digital numbers of a scene of land alone. */
@@ -131,6 +134,12 @@ test('two days in S3 over the operator’s base map: slider, ramp, swipe, WMS of
     .poll(seen)
     .toSatisfy(
       (all) => !isWater(all) && String(all[2]) === String(BASE) && Math.max(...all[0]) < 120,
+    )
+  // The scene is of one colour to its edges.
+  await expect
+    .poll(() => at({ LAKE, RIGHT, LOWER }, page))
+    .toSatisfy(([within, ...edges]) =>
+      edges.every((edge: number[]) => edge.every((v, n) => Math.abs(v - within[n]) < 4)),
     )
   await slider.fill('0')
   await expect.poll(seen).toSatisfy(isWater)

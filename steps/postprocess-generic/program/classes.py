@@ -3,6 +3,7 @@
 import csv
 import math
 import os
+import re
 from xml.sax.saxutils import escape
 
 import numpy
@@ -19,6 +20,7 @@ MASKS = {
     90: ("Masked by URL", (111, 111, 111), 250),
 }
 EMPTY = 255
+LONGEST = 200  # of a label
 MOST = 250
 
 
@@ -34,7 +36,9 @@ class Legend:
     def label(self, value: int) -> str:
         if self.is_mask(value):
             return MASKS[value][0]
-        return self.given.get(str(value), {}).get("label") or f"Class {value}"
+        # One line that XML, JSON and a picture can hold.
+        said = re.sub(r"\s+", " ", re.sub("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", " ", self.given.get(str(value), {}).get("label") or ""))
+        return said.strip()[:LONGEST] or f"Class {value}"
 
     def color(self, value: int) -> tuple[int, int, int]:
         if self.is_mask(value):
@@ -48,7 +52,7 @@ class Legend:
         if self.is_mask(value):
             return 1.0
         given = self.given.get(str(value))
-        return given["opacity"] if given else float(value > 0)
+        return min(max(given["opacity"], 0.0), 1.0) if given else float(value > 0)
 
     def byte(self, value: int) -> int:
         return MASKS[value][2] if self.is_mask(value) else value

@@ -1,5 +1,6 @@
 """Below the picture: legend with shares, scale bar, north arrow and date."""
 
+import functools
 import math
 
 import rasterio.warp
@@ -12,10 +13,13 @@ MOST_ENTRIES = 24
 INK = (30, 30, 30)
 
 
-def draw_footer(width: int, raster, step: float, legend, statistics, date: str | None) -> Image.Image:
-    """An RGB image ``width`` pixels wide; ``step`` is how many of the raster's pixels one of the picture shows."""
+def draw_footer(width: int, raster, step: float, legend, statistics, date: str | None, ends: tuple[float, float]) -> Image.Image:
+    """An RGB image ``width`` pixels wide; ``step`` is how many of the raster's pixels one of the picture shows.
+
+    ``ends``: the values of a continuous prediction at the two ends of the colours.
+    """
     font = ImageFont.load_default(SIZE)
-    entries = _entries(legend, statistics)
+    entries = _entries(legend, statistics, ends)
     columns = max(1, (width - RIGHT - 2 * MARGIN) // 190)
     height = max(92, 2 * MARGIN + LINE * -(-len(entries) // columns))
     image = Image.new("RGB", (width, height), "white")
@@ -23,7 +27,8 @@ def draw_footer(width: int, raster, step: float, legend, statistics, date: str |
     for n, (color, text) in enumerate(entries):
         x, y = MARGIN + n % columns * 190, MARGIN + n // columns * LINE
         draw.rectangle((x, y, x + SWATCH, y + SWATCH), fill=color, outline=INK)
-        draw.text((x + SWATCH + 8, y - 2), _fit(draw, text, font, 190 - SWATCH - 16), fill=INK, font=font)
+        own = font_of(text)
+        draw.text((x + SWATCH + 8, y - 2), _fit(draw, text, own, 190 - SWATCH - 16), fill=INK, font=own)
     left = width - RIGHT
     draw.text((left, MARGIN - 2), date or "date unknown", fill=INK, font=font)
     metres, angle = ground(raster)
@@ -34,12 +39,33 @@ def draw_footer(width: int, raster, step: float, legend, statistics, date: str |
     return image
 
 
-def _entries(legend, statistics) -> list[tuple[tuple[int, int, int], str]]:
+@functools.cache
+def _font(name: str):
+    try:
+        return ImageFont.truetype(name, SIZE)
+    except OSError:  # the image has it; elsewhere its letters are boxes
+        return ImageFont.load_default(SIZE)
+
+
+def font_of(text: str):
+    """The font that has the letters of ``text``: Pillow's own has Latin ones alone."""
+    most = max(map(ord, text), default=0)
+    return ImageFont.load_default(SIZE) if most < 0x250 else _font("DroidSansFallbackFull.ttf" if most >= 0x2E80 and most < 0xFB00 else "DejaVuSans.ttf")
+
+
+def _entries(legend, statistics, ends) -> list[tuple[tuple[int, int, int], str]]:
     if not statistics.discrete:
         spread = statistics.spread()
         if not spread["valid_pixels"]:
             return [((255, 255, 255), "no valid pixel")]
-        return [((0, 0, 0), f"low, from {spread['minimum']:.4g}"), ((255, 0, 0), f"high, up to {spread['maximum']:.4g}")]
+        low, high = ends
+        if low >= high:
+            return [((127, 0, 0), f"{low:.4g}" + ("" if spread["minimum"] == spread["maximum"] else f", from {spread['minimum']:.4g} to {spread['maximum']:.4g}"))]
+        return [
+            ((0, 0, 0), f"{low:.4g}" + (" or less" if spread["minimum"] < low else "")),
+            ((127, 0, 0), f"{low / 2 + high / 2:.4g}"),
+            ((255, 0, 0), f"{high:.4g}" + (" or more" if spread["maximum"] > high else "")),
+        ]
     if not statistics.classes:
         return [((128, 128, 128), "too many values for a legend")]
     rows = statistics.table(legend)
@@ -48,9 +74,11 @@ def _entries(legend, statistics) -> list[tuple[tuple[int, int, int], str]]:
 
 
 def _fit(draw, text: str, font, room: int) -> str:
-    while len(text) > 4 and draw.textlength(text, font=font) > room:
-        text = text[:-2].rstrip("…") + "…"
-    return text
+    """``text`` that is at most ``room`` pixels long: of a name and its share, the name is cut."""
+    name, gap, share = text.rpartition("  ")
+    while len(name) > 4 and draw.textlength(name + gap + share, font=font) > room:
+        name = name[:-2].rstrip("…") + "…"
+    return name + gap + share
 
 
 def ground(raster) -> tuple[float | None, float | None]:

@@ -78,8 +78,11 @@ const ofPush = (push: PushEntry, n: number): LayerKind | undefined => {
   return undefined
 }
 
+/** Red, green and blue of the scene, and what stands in it where a band has no value. */
+export const SCENE_KEY = 'model_input_original_image_rgb'
+export const SCENE_NODATA = -9999
 const SCENE: LayerKind = {
-  ...{ key: 'model_input_original_image_rgb', title: 'Scene', type: 'rgb', entries: [] },
+  ...{ key: SCENE_KEY, title: 'Scene', type: 'rgb', entries: [] },
   stretch: [
     [0, 3000],
     [0, 3000],
@@ -113,14 +116,21 @@ export const wmsKinds = (run: Inference): LayerKind[] =>
     ...{ stretch: [], visible: false, order: 2000 + n },
   }))
 
-/** A style for OpenLayers; `alpha` is the number of the band that holds 0 where there is no data. */
+/**
+ * A style for OpenLayers; `alpha` is the number of the band that holds 0 where there is no data, else 255.
+ *
+ * A value between a pixel and one without data is the pixel's own, which the 0 there has made as much
+ * smaller as the alpha band says; it is drawn as far as the pixel reaches.
+ */
 export const webglStyle = (kind: LayerKind, alpha: number | undefined): Style => {
   const none: Expression = ['color', 0, 0, 0, 0]
   const shown = (color: Expression): Expression =>
-    alpha === undefined ? color : ['case', ['>', ['band', alpha], 0], color, none]
+    alpha === undefined ? color : ['case', ['>=', ['band', alpha], 127.5], color, none]
+  const value = (band: number): Expression =>
+    alpha === undefined ? ['band', band] : ['/', ['*', 255, ['band', band]], ['band', alpha]]
   if (kind.type === 'rgb') {
     const channels = kind.stretch.map(([min, max], n) => [
-      ...['clamp', ['*', 255, ['/', ['-', ['band', n + 1], min], max - min || 1]], 0, 255],
+      ...['clamp', ['*', 255, ['/', ['-', value(n + 1), min], max - min || 1]], 0, 255],
     ])
     return { color: shown(['color', ...channels, 1]) }
   }
@@ -129,7 +139,7 @@ export const webglStyle = (kind: LayerKind, alpha: number | undefined): Style =>
     const stops = kind.entries.filter(({ value }, n, all) => n === 0 || value > all[n - 1]!.value)
     if (stops.length < 2) return { color: stops[0] ? shown(colorOf(stops[0])) : none }
     const ramp = stops.flatMap((entry) => [entry.value, colorOf(entry)])
-    return { color: shown(['interpolate', ['linear'], ['band', 1], ...ramp]) }
+    return { color: shown(['interpolate', ['linear'], value(1), ...ramp]) }
   }
   // Classes are whole numbers, which a texture of floats may hold a little off.
   const cases = kind.entries.flatMap((entry) => [

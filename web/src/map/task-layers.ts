@@ -9,12 +9,21 @@ import GeoTIFF from 'ol/source/GeoTIFF.js'
 import VectorSource from 'ol/source/Vector.js'
 import Stroke from 'ol/style/Stroke.js'
 import Style from 'ol/style/Style.js'
-import { type LayerKind, webglStyle } from './styles.ts'
+import { type LayerKind, SCENE_KEY, SCENE_NODATA, webglStyle } from './styles.ts'
+
+/**
+ * The bands that are drawn, and what has no data in each: OpenLayers 10 looks for a band's own nodata
+ * in the tags of another image of the file, and finds it for the first band alone.
+ */
+const bandsOf = ({ key, type }: LayerKind) =>
+  type !== 'rgb'
+    ? { bands: [1] }
+    : { bands: [1, 2, 3], ...(key === SCENE_KEY ? { nodata: SCENE_NODATA } : {}) }
 
 /** A COG, read by range in its own CRS; colours are put on its values here. */
 export const rasterLayer = (kind: LayerKind, href: string): WebGLTileLayer => {
   const source = new GeoTIFF({
-    sources: [{ url: href }],
+    sources: [{ url: href, ...bandsOf(kind) }],
     // Values as they are, and none between two classes.
     normalize: false,
     interpolate: kind.type !== 'classes',
