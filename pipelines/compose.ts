@@ -107,6 +107,27 @@ const stopped = ({ process_id, step_number }: PlannedStep): StepReport => ({
   ...{ wall_seconds: 0, artifacts: {}, details: {}, error: null, log: null },
 })
 
+/**
+ * Whether a step that said `startedAt` began before we asked for it, by the engine's own clock: ours
+ * may be another machine's, and be behind, so that a failure from the cache would look like a new one.
+ */
+export const beganBefore = (startedAt: string, engineNow: string, waitedMs: number): boolean =>
+  Date.parse(startedAt) < Date.parse(engineNow) - waitedMs
+
+const isOld = async (dag: Client, startedAt: string, began: number): Promise<boolean> => {
+  try {
+    const now = await dag
+      .container()
+      .from('debian:bookworm-slim')
+      .withEnvVariable('ASKED', crypto.randomUUID())
+      .withExec(['date', '-u', '+%Y-%m-%dT%H:%M:%S.%3NZ'])
+      .stdout()
+    return beganBefore(startedAt, now.trim(), performance.now() - began)
+  } catch {
+    return false // what is wrong with the engine is found by what is asked of it next
+  }
+}
+
 const runStep = async (
   env: StepEnvironment,
   step: PlannedStep,
@@ -114,11 +135,13 @@ const runStep = async (
   runStart: string,
 ): Promise<Ended & { out: Directory }> => {
   const implementation = registry[step.process_id]
+  const began = performance.now()
   const out = await implementation.out(env, input, step.parameters)
   const ended = await resultOf(env.dag, out)
-  const { result } = ended
-  const stale = result.started_at < runStart && TRANSIENT.has(result.error?.code ?? '')
-  if (!stale) return { out, ...ended }
+  const { started_at, error } = ended.result
+  const passes = ended.left && TRANSIENT.has(error?.code ?? '')
+  if (!passes || !(started_at < runStart || (await isOld(env.dag, started_at, began))))
+    return { out, ...ended }
   const fresh = { ...env, runKey: crypto.randomUUID() }
   const again = await implementation.out(fresh, input, step.parameters)
   return { out: again, ...(await resultOf(env.dag, again)) }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { engineIsGone } from './compose.ts'
+import { beganBefore, engineIsGone } from './compose.ts'
 
 const answering = { version: async () => 'v0.21.8' } as never
 
@@ -46,4 +46,14 @@ test('a program that ran short of the same, and ended, is the step’s failure',
     'exit code: 137',
   ])
     expect(await engineIsGone(answering, said)).toBe(false)
+})
+
+test.each([
+  // Asked 20 s ago; the engine's clock says 12:00:00, ours may say anything.
+  ['2024-06-10T11:59:41.000Z', false],
+  ['2024-06-10T11:59:59.999Z', false],
+  ['2024-06-10T11:59:39.000Z', true],
+  ['2024-06-09T11:59:59.000Z', true],
+])('a failure that began at %s is from the cache: %s', (startedAt, old) => {
+  expect(beganBefore(startedAt, '2024-06-10T12:00:00.000Z', 20_000)).toBe(old)
 })
