@@ -17,6 +17,7 @@ import { inferenceRepository } from './inference/repository.ts'
 import { inferenceRoutes } from './inference/routes.ts'
 import type { Listener } from './database/listener.ts'
 import { apiMetrics } from './http/metrics.ts'
+import { exportLogs } from './models/export-log.ts'
 import { modelRoutes } from './models/routes.ts'
 import { eventsOf, OpenStreams } from './notifications/events.ts'
 import { notificationRoutes } from './notifications/routes.ts'
@@ -96,9 +97,12 @@ export const createApp = (deps: AppDeps) => {
   const inferences = inferenceRepository(db, config)
   const events = eventsOf({ db, inferences, listener })
   const logs = logReader(db, store, listener)
-  const all = { ...deps, inferences, events, logs, streams: new OpenStreams() }
+  const all = {
+    ...{ ...deps, inferences, events, logs, streams: new OpenStreams() },
+    exportLogs: exportLogs(deps),
+  }
   keyRoutes(router, db)
-  modelRoutes(router, db, config, store)
+  modelRoutes(router, all)
   inferenceRoutes(router, all)
   taskRoutes(router, all)
   processorRoutes(router, all)

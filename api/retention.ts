@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { INFERENCE_ENDS, TASK_ENDS } from '../pipelines/status.ts'
 import type { Db } from './database/database.ts'
+import { removeFiles } from './models/weights.ts'
 import { PROCESSORS } from './storage/keys.ts'
 import type { Store } from './storage/store.ts'
 
@@ -58,6 +59,16 @@ const removeProcessors = async (db: Db, store: Store, before: Date): Promise<num
   return rows.length
 }
 
+/** Deleted models that no inference names, and their files where nothing else names them. */
+const removeModels = async (db: Db, store: Store, before: Date): Promise<number> => {
+  const { rows } = await sql<{ inference: unknown }>`
+    delete from inf_model m where deleted and updated_at < ${before}
+      and not exists (select from inf_inference i where i.model_id = m.id)
+    returning inference`.execute(db)
+  for (const { inference } of rows) await removeFiles(db, store, inference)
+  return rows.length
+}
+
 /**
  * Removes what is older than `days` and of no more use: events of inferences that have ended, log
  * rows of tasks that have ended (their logs are in the store), kept answers of idempotency keys,
@@ -93,10 +104,7 @@ export const removeOld = async (db: Db, store: Store, days: number): Promise<Rem
     if (removed === 0) break
   }
   const processors = await removeProcessors(db, store, before)
-  const models = await rowsOf(
-    sql`delete from inf_model m where deleted and updated_at < ${before}
-      and not exists (select from inf_inference i where i.model_id = m.id)`.execute(db),
-  )
+  const models = await removeModels(db, store, before)
   const step_runs = await inRounds(() =>
     rowsOf(
       sql`delete from step_run where (key, created_by, engine) in (

@@ -174,7 +174,7 @@ export interface TaskHooks {
 /** Lets the session's progress show what a step prints meanwhile; a log lost is no failure. */
 const followLive = (env: StepEnvironment, step: PlannedStep, input: StepInput): void => {
   const live = registry[step.process_id].live?.(env, input, step.parameters)
-  live?.then((container) => container.sync()).catch(() => undefined)
+  live?.then((container) => container?.sync()).catch(() => undefined)
 }
 
 const UNTRACKED: TaskHooks = { started: async () => true, ended: async () => undefined }

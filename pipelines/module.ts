@@ -307,7 +307,7 @@ export const exportModel = async (
   const env = { dag, assets: withGiven(assets, given), runKey: crypto.randomUUID(), secrets: {} }
   const config = { file: MODEL_FILES.config }
   const checkpoint = { file: MODEL_FILES.checkpoint }
-  const out = exported(env, { config, checkpoint, tile, allow_private_hosts: false })
+  const out = await exported(env, { config, checkpoint, tile, allow_private_hosts: false })
   const answer = JSON.parse(await out.file('answer.json').contents())
   if (answer.code) throw new Error(`${answer.code}: ${answer.message}`)
   return out.withoutFile('answer.json')

@@ -46,7 +46,11 @@ export interface Step<P extends z.ZodType = z.ZodType> {
     parameters: z.output<P>,
   ): Directory | Promise<Directory>
   /** Prints what the program prints, while it runs; for a step whose own exec tells nothing. */
-  live?(env: StepEnvironment, input: StepInput, parameters: z.output<P>): Promise<Container>
+  live?(
+    env: StepEnvironment,
+    input: StepInput,
+    parameters: z.output<P>,
+  ): Promise<Container | undefined>
 }
 
 /** Declares a step, keeping the type of its parameters. */

@@ -36,6 +36,10 @@ export interface ModelTable extends Owned {
   model_onboarding_config: Json<Record<string, unknown> | null>
   version: Generated<number>
   latest: Generated<boolean>
+  /** Of its files in the store. */
+  stored_bytes: ColumnType<string, number | undefined, number>
+  /** Why its export has failed. */
+  error: Json<{ code: string; message: string } | null>
 }
 /** A step as clients read it. @see docs/wire.md */
 export interface WireStep {
@@ -142,6 +146,7 @@ export interface Database {
     created_at: Time
     error: Json<{ code: string; message: string } | null>
     stored_bytes: ColumnType<string, number | undefined, number>
+    updated_at: Time
   }
   model_job: {
     id: Generated<string>
@@ -157,6 +162,8 @@ export interface Database {
     lease_until: MaybeTime
     not_before: MaybeTime
     created_at: Time
+    /** Of the request that asked for it (W3C Trace Context). */
+    traceparent: ColumnType<string | null, string | null | undefined, string | null>
   }
   inf_generic_processor: Owned & {
     name: string

@@ -4,10 +4,13 @@ import { timeText } from './answers.ts'
 import { placeOf } from './cursors.ts'
 import { uuid } from './routing.ts'
 
-const place = z.tuple([timeText, uuid])
+/** Tunes are named, all else has a UUID. */
+export const namedId = z.string().min(1).max(100)
 
 /** Places in a list of `created_at desc, id`, for its cursors. */
-export const newestFirst = (table: string) => {
+export const newestFirst = (table: string, kind: typeof uuid | typeof namedId = uuid) => {
+  const place = z.tuple([timeText, kind])
+  const ofKind = kind === uuid ? sql`::uuid` : sql``
   const [created, id] = [sql.ref(`${table}.created_at`), sql.ref(`${table}.id`)]
   return {
     /** To the microsecond, as Postgres orders by it. */
@@ -17,7 +20,7 @@ export const newestFirst = (table: string) => {
       const [at, last] = placeOf(cursor, place) ?? []
       return at
         ? sql`(${created} < ${at}::timestamptz
-            or (${created} = ${at}::timestamptz and ${id} > ${last}::uuid))`
+            or (${created} = ${at}::timestamptz and ${id} > ${last}${ofKind}))`
         : sql`true`
     },
   }

@@ -6,7 +6,7 @@ import type { Db } from '../database/database.ts'
 import { type Answer, Reply, type Responses } from './answers.ts'
 import { isChunked, readChunks } from './body.ts'
 import type { Ctx, Identity, Vars } from './context.ts'
-import { HttpError, INT_PARSING, problemsOf } from './errors.ts'
+import { BOOL_PARSING, HttpError, INT_PARSING, problemsOf } from './errors.ts'
 import { fingerprint, idempotent } from './idempotency.ts'
 import { checkForm } from './form.ts'
 import { parseJson, storable } from './json.ts'
@@ -199,6 +199,15 @@ export const wholeText = z
   .regex(/^\s*[+-]?\d{1,15}(\.0+)?\s*$/, INT_PARSING)
   .transform(Number)
   .pipe(z.number().min(0))
+const ON = ['true', '1', 'yes', 'on', 't', 'y']
+/** A switch in a query. */
+export const switchText = z
+  .string()
+  .toLowerCase()
+  .refine((text) => [...ON, 'false', '0', 'no', 'off', 'f', 'n'].includes(text), BOOL_PARSING)
+  .transform((text) => ON.includes(text))
+  .optional()
+
 const wholeNumber = (fallback: number, most = Infinity) =>
   z
     .union([wholeText, z.literal('').transform(() => fallback)])

@@ -14,13 +14,13 @@ import {
   KEY_USED,
   paging,
   type Router,
+  switchText,
   uuid,
   uuidParams,
   wholeText,
 } from '../http/routing.ts'
 import { tidyRequest } from '../../pipelines/request-fields.ts'
 import type { Store } from '../storage/store.ts'
-import { BOOL_PARSING } from '../http/errors.ts'
 import { dryRunSchema, inferenceSchema, inferencesSchema, message, tasksSchema } from './answers.ts'
 import { aDryRun, anInference, aRequest, someTasks } from './examples.ts'
 import { prepare } from './create.ts'
@@ -37,14 +37,6 @@ const refusals = {
   400: 'geoserver_push or model_input_data_spec is missing',
   404: 'The model or the processor was not found',
 }
-const ON = ['true', '1', 'yes', 'on', 't', 'y']
-const switchText = z
-  .string()
-  .toLowerCase()
-  .refine((text) => [...ON, 'false', '0', 'no', 'off', 'f', 'n'].includes(text), BOOL_PARSING)
-  .transform((text) => ON.includes(text))
-  .optional()
-
 /** A step with the keys that clients know first. @see docs/wire.md#statuses */
 const stepAnswer = ({
   status,

@@ -27,6 +27,14 @@ export const modelSchema = named(
     status: z.string(),
     inference: anyObject.optional().meta({ description: 'How its files are run' }),
     licence: z.string().optional(),
+    error: z
+      .object({ code: z.string(), message: z.string() })
+      .optional()
+      .meta({ description: 'Why its export has failed' }),
+    logs_presigned_url: z
+      .string()
+      .optional()
+      .meta({ description: 'The log of its export, live while it runs' }),
   }),
 )
 export const modelsSchema = pageOf('Models', modelSchema)

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { type Db, json, notify } from '../database/database.ts'
 import { HttpError } from '../http/errors.ts'
+import { openTraceparent } from '../watch/tracing.ts'
 
 /** Asks a runner to bring a tune's or a model's files and to export them; in the caller's transaction. */
 export const queueJob = async (
@@ -10,7 +11,13 @@ export const queueJob = async (
 ): Promise<void> => {
   await trx
     .insertInto('model_job')
-    .values({ tune_id: null, model_id: null, ...of, ...urls })
+    .values({
+      tune_id: null,
+      model_id: null,
+      ...of,
+      ...urls,
+      traceparent: openTraceparent() ?? null,
+    })
     .execute()
   await notify(trx, 'geodag_task', '')
 }
@@ -28,6 +35,9 @@ export const fileUrl = (value: unknown, field: string): string => {
     },
   ])
 }
+
+/** The name of an export among the steps that a log was heard of. */
+export const EXPORT = 'export'
 
 /** Where the log of an export is kept. */
 export const exportLogKey = (id: string): string => `tune-tasks/${id}/export.log`
@@ -60,7 +70,11 @@ export const settleJob = async (
     const row = failed
       ? { status: 'Failed', error: json(end.error) }
       : { status: 'Finished', error: null, inference: json(end.inference), stored_bytes: end.bytes }
-    await trx.updateTable('tune').set(row).where('id', '=', job.tune_id).execute()
+    await trx
+      .updateTable('tune')
+      .set({ ...row, updated_at: new Date() })
+      .where('id', '=', job.tune_id)
+      .execute()
     return
   }
   const { pipeline_steps } = await trx
@@ -69,10 +83,12 @@ export const settleJob = async (
     .where('id', '=', job.model_id!)
     .executeTakeFirstOrThrow()
   const row = failed
-    ? { status: 'DEPLOY_FAILED', updated_at: new Date() }
+    ? { status: 'DEPLOY_FAILED', error: json(end.error), updated_at: new Date() }
     : {
         status: 'COMPLETED',
+        error: null,
         inference: json(end.inference),
+        stored_bytes: end.bytes,
         pipeline_steps: json(servedHere(pipeline_steps)),
         updated_at: new Date(),
       }
@@ -80,7 +96,9 @@ export const settleJob = async (
 }
 
 /** A model that geodag runs itself has no server at a `model_url`. */
-const servedHere = <S extends { process_id: string }>(steps: readonly S[] | null): S[] | null =>
+export const servedHere = <S extends { process_id: string }>(
+  steps: readonly S[] | null,
+): S[] | null =>
   steps?.map((step) =>
     step.process_id === 'run-inference' ? { ...step, process_id: 'terratorch-inference' } : step,
   ) ?? null

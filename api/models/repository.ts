@@ -12,7 +12,7 @@ import { internalName, type modelInput, type ModelRow } from './schema.ts'
 import type { z } from 'zod'
 
 const NEWEST = newestFirst('inf_model')
-type Input = z.output<typeof modelInput>
+type Input = z.output<typeof modelInput> & { readonly stored_bytes?: number }
 
 /** Reads and writes of `inf_model`. */
 export const modelRepository = (db: Db, config: Config) => {
@@ -59,6 +59,7 @@ export const modelRepository = (db: Db, config: Config) => {
             inference: json(input.inference),
             licence: input.licence ?? null,
             mlm: json(input.mlm),
+            stored_bytes: input.stored_bytes ?? 0,
             sharable: input.sharable ?? false,
             model_onboarding_config: json(input.model_onboarding_config),
             version,
@@ -141,7 +142,12 @@ export const modelRepository = (db: Db, config: Config) => {
     setStatus: (id: string, status: string, onboarding: Record<string, unknown>) =>
       db
         .updateTable('inf_model')
-        .set({ status, model_onboarding_config: json(onboarding), updated_at: new Date() })
+        .set({
+          status,
+          error: null,
+          model_onboarding_config: json(onboarding),
+          updated_at: new Date(),
+        })
         .where('id', '=', id)
         .returningAll()
         .executeTakeFirstOrThrow(),

@@ -3,16 +3,17 @@ import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
 import { told } from '../http/answers.ts'
 import { pageHead } from '../http/cursors.ts'
-import { inTransaction } from '../http/idempotency.ts'
 import { MIDDLE } from '../http/limits.ts'
 import { cursorPaging, fail, KEY_USED, type Router, uuidParams } from '../http/routing.ts'
+import { checkStored } from '../quota/runs.ts'
 import type { Store } from '../storage/store.ts'
 import { aModel, anItem, deployed, mlmItem, modelSchema, modelsSchema } from './answers.ts'
 import { modelRepository } from './repository.ts'
 import { asItem, fromItem } from './item.ts'
 import { deployInput, modelAnswer, modelInput } from './schema.ts'
-import { fileUrl, queueJob } from './jobs.ts'
-import { keepFiles } from './weights.ts'
+import { deploy } from './deploy.ts'
+import type { ExportLogs } from './export-log.ts'
+import { keepFiles, ownsFiles, removeFiles } from './weights.ts'
 
 const tag = 'Models'
 const path = '/v2/models'
@@ -21,12 +22,22 @@ const NOT_FOUND = 'Model not found'
 const NO_EDIT = 'Missing permissions to edit this record.'
 
 /** `/v2/models`. @see docs/wire.md#models */
-export const modelRoutes = (router: Router, db: Db, config: Config, store: Store): void => {
+export const modelRoutes = (
+  router: Router,
+  {
+    db,
+    config,
+    store,
+    exportLogs,
+  }: { db: Db; config: Config; store: Store; exportLogs: ExportLogs },
+): void => {
   const models = modelRepository(db, config)
-  const kept = async (body: z.output<typeof modelInput>) => ({
-    ...body,
-    inference: await keepFiles(store, body.inference),
-  })
+  /** The input with its files kept, and what they take. */
+  const kept = async (user: string, body: z.output<typeof modelInput>) => {
+    if (ownsFiles(store, body.inference)) await checkStored(db, config, user)
+    const { inference, bytes } = await keepFiles(store, body.inference)
+    return { ...body, inference, ...(body.inference ? { stored_bytes: bytes } : {}) }
+  }
   router.add(
     {
       ...{ method: 'post', path, tag },
@@ -41,7 +52,7 @@ export const modelRoutes = (router: Router, db: Db, config: Config, store: Store
     async ({ reply, db, user, body }) =>
       reply.json(
         201,
-        modelAnswer(await modelRepository(db, config).create(user, await kept(body))),
+        modelAnswer(await modelRepository(db, config).create(user, await kept(user, body))),
       ),
   )
   router.add(
@@ -71,9 +82,12 @@ export const modelRoutes = (router: Router, db: Db, config: Config, store: Store
     },
     async ({ reply, user, params }) => {
       const row = await models.get(user, params.id)
-      return row ? reply.json(200, modelAnswer(row)) : fail(404, NOT_FOUND)
+      if (!row) return fail(404, NOT_FOUND)
+      const url = await exportLogs.urlOf('models', row.id)
+      return reply.json(200, { ...modelAnswer(row), ...(url ? { logs_presigned_url: url } : {}) })
     },
   )
+  exportLogs.route(router, 'models', tag)
   router.add(
     {
       ...{ method: 'get', path: `${one}/mlm`, tag },
@@ -105,7 +119,9 @@ export const modelRoutes = (router: Router, db: Db, config: Config, store: Store
       responses: { 201: told('The model', modelSchema, aModel), 404: NOT_FOUND },
     },
     async ({ reply, user, params, body }) => {
-      const row = await models.patch(user, params.id, await kept(body))
+      const before = await models.get(user, params.id)
+      const row = await models.patch(user, params.id, await kept(user, body))
+      if (row && body.inference) await removeFiles(db, store, before?.inference)
       if (row) return reply.json(201, modelAnswer(row))
       return fail(404, (await models.get(user, params.id)) ? NO_EDIT : NOT_FOUND)
     },
@@ -117,8 +133,11 @@ export const modelRoutes = (router: Router, db: Db, config: Config, store: Store
       responses: { 204: 'Gone', 404: NOT_FOUND },
     },
     async ({ reply, user, params }) => {
-      if (await models.remove(user, params.id)) return reply.empty(204)
       const seen = await models.get(user, params.id)
+      if (await models.remove(user, params.id)) {
+        await removeFiles(db, store, seen?.inference)
+        return reply.empty(204)
+      }
       return fail(404, seen ? 'Missing permissions to delete this record.' : NOT_FOUND)
     },
   )
@@ -147,34 +166,8 @@ export const modelRoutes = (router: Router, db: Db, config: Config, store: Store
       const row = await models.get(user, params.id)
       if (!row) return fail(404, NOT_FOUND)
       if (row.created_by !== user) return fail(404, NO_EDIT)
-      const given = Object.fromEntries(
-        Object.entries(body ?? {}).filter(([, value]) => value !== null && value !== undefined),
-      )
-      const onboarding: Record<string, unknown> = { ...row.model_onboarding_config, ...given }
-      if (!onboarding.model_checkpoint_url || !onboarding.model_configs_url)
-        return fail(422, [
-          {
-            type: 'value_error',
-            loc: ['body'],
-            msg: `Both model_checkpoint_url and model_configs_url should be provided in the \`${row.display_name}\` model to run inference on a fine-tuned model.`,
-          },
-        ])
-      if (
-        ['DEPLOY_REQUESTED', 'DEPLOY_IN_PROGRESS', 'COMPLETED', 'UNAVAILABLE'].includes(row.status)
-      )
-        return fail(422, {
-          message: `Model in state: ${row.status} cannot be redeployed. Create a new Model.`,
-        })
-      const urls = {
-        config_url: fileUrl(onboarding.model_configs_url, 'model_configs_url'),
-        checkpoint_url: fileUrl(onboarding.model_checkpoint_url, 'model_checkpoint_url'),
-      }
-      const next = await inTransaction(db, async (trx) => {
-        await queueJob(trx, { model_id: row.id }, urls)
-        return modelRepository(trx, config).setStatus(row.id, 'DEPLOY_REQUESTED', onboarding)
-      })
-      const { id, internal_name, display_name, status } = next
-      return reply.json(200, { id, internal_name, display_name, status })
+      const { id, internal_name, display_name } = await deploy({ db, config }, user, row, body)
+      return reply.json(200, { id, internal_name, display_name, status: 'DEPLOY_REQUESTED' })
     },
   )
 }

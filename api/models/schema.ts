@@ -105,6 +105,7 @@ export const modelAnswer = (row: ModelRow) => ({
   status: row.status,
   ...(row.inference ? { inference: row.inference } : {}),
   ...(row.licence ? { licence: row.licence } : {}),
+  ...(row.error ? { error: row.error } : {}),
 })
 
 /** Lower case, `_` and space to `-`, 30 characters, version, 8 hex. */

@@ -8,7 +8,8 @@ import { type Db, json } from '../database/database.ts'
 import { internalName } from './schema.ts'
 
 const folder = join(import.meta.dirname, '../../models')
-const steps = (...names: string[]) =>
+/** Steps as they are recorded of a model, in this order. */
+export const wireSteps = (...names: string[]) =>
   names.map((process_id, step_number) => ({
     status: step_number === 0 ? 'READY' : 'WAITING',
     process_id,
@@ -22,7 +23,7 @@ const SANDBOXES: Shipped[] = [
   {
     display_name: 'geofm-sandbox-models',
     description: 'Runs a tune by its fine_tuning_id; options come from the request or the tune.',
-    pipeline_steps: steps(
+    pipeline_steps: wireSteps(
       'terrakit-data-fetch',
       'terratorch-inference',
       'postprocess-generic',
@@ -35,7 +36,7 @@ const SANDBOXES: Shipped[] = [
   {
     display_name: 'add-layer-sandbox-model',
     description: 'Publishes rasters as they are, one layer a URL.',
-    pipeline_steps: steps('url-connector', 'push-to-geoserver'),
+    pipeline_steps: wireSteps('url-connector', 'push-to-geoserver'),
     model_input_data_spec: [],
     geoserver_push: [],
     postprocessing_options: {},

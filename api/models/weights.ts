@@ -7,9 +7,11 @@ import { pipeline } from 'node:stream/promises'
 import type { z } from 'zod'
 import type { terratorchParameters } from '../../steps/terratorch-inference/contract.ts'
 import { filesOf, MODEL_FILES, type ModelFileKey } from '../../steps/weights.ts'
+import type { Db } from '../database/database.ts'
 import { invalidBody } from '../http/errors.ts'
 import { ownerTag } from '../storage/owner.ts'
 import { NotServed, type Store } from '../storage/store.ts'
+import { isNamed } from './jobs.ts'
 
 type Inference = z.output<typeof terratorchParameters> | null | undefined
 
@@ -59,20 +61,36 @@ const keepFile = async (
   }
 }
 
+/** Whether a model has a file that is kept here. */
+export const ownsFiles = (store: Store, inference: Inference): boolean =>
+  filesOf(inference).some(([, from]) => 'url' in from && store.owns(from.url))
+
 /**
  * Keeps weights, config and checkpoint that a user shared through the store: a shared URL ends after
  * 8 hours, a model does not. Others are fetched by the step.
  *
- * @returns what the model's row says of its files: their URLs without a signature
+ * @returns what the model's row says of its files (their URLs without a signature), and their bytes
  * @throws HttpError 422 for a URL that is not served or a file with another hash
  */
-export const keepFiles = async (store: Store, inference: Inference): Promise<Inference> => {
-  if (!inference) return inference
+export const keepFiles = async (
+  store: Store,
+  inference: Inference,
+): Promise<{ inference: Inference; bytes: number }> => {
+  if (!inference) return { inference, bytes: 0 }
   const kept: Record<string, unknown> = {}
+  let bytes = 0
   for (const [key, from] of filesOf(inference)) {
     if (!('url' in from) || !store.owns(from.url)) continue
     await keepFile(store, key, from)
+    bytes += (await store.size(modelFileKey(key, from.sha256))) ?? 0
     kept[key] = { url: from.url.split('?')[0]!, sha256: from.sha256 }
   }
-  return { ...inference, ...kept }
+  return { inference: { ...inference, ...kept }, bytes }
+}
+
+/** Removes the files of a tune or model that is gone, unless another or an open run names them. */
+export const removeFiles = async (db: Db, store: Store, inference: unknown): Promise<void> => {
+  for (const [, from] of filesOf(inference))
+    if ('sha256' in from && !(await isNamed(db, from.sha256)))
+      await store.removeBelow(modelFileFolder(from.sha256))
 }

@@ -27,7 +27,15 @@ const storedBytes = async (db: Db, user: string): Promise<number> => {
       union all
       select stored_bytes from inf_generic_processor where created_by = ${user} and not deleted
       union all
-      select stored_bytes + pg_column_size(train_options) from tune where created_by = ${user}
+      select pg_column_size(train_options) from tune where created_by = ${user}
+      union all
+      -- a tune that is deployed as a model has its files once
+      select max(stored_bytes) from (
+        select stored_bytes, inference from tune where created_by = ${user}
+        union all
+        select stored_bytes, inference from inf_model where created_by = ${user} and not deleted
+      ) models group by inference->'weights'->>'sha256', inference->'config'->>'sha256',
+        inference->'checkpoint'->>'sha256'
     ) kept`.execute(db)
   return Number(rows[0]!.bytes)
 }
@@ -37,7 +45,7 @@ export const checkStored = async (db: Db, config: Config, user: string): Promise
   if ((await storedBytes(db, user)) >= config.QUOTA_STORED_GIB * GIB)
     throw overQuota(
       'quota.stored',
-      `Your outputs, scripts and tunes take ${config.QUOTA_STORED_GIB} GiB or more (QUOTA_STORED_GIB): delete inferences, processors or tunes that you no longer need.`,
+      `Your outputs, scripts, tunes and models take ${config.QUOTA_STORED_GIB} GiB or more (QUOTA_STORED_GIB): delete inferences, processors, tunes or models that you no longer need.`,
     )
 }
 

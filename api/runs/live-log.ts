@@ -44,6 +44,11 @@ export class LiveLog extends Writable {
     done()
   }
 
+  /** A line of the runner's own, among those of the program. */
+  say(text: string): void {
+    if (this.step) this.waiting += text
+  }
+
   async begin(step: string): Promise<void> {
     await this.flush()
     await this.forget(step)

@@ -6,11 +6,11 @@ import type { Client } from '@dagger.io/dagger'
 import { fetchedUrl } from '../../steps/model-exec.ts'
 import { engineIsGone } from '../../pipelines/compose.ts'
 import type { StepEnvironment } from '../../steps/step.ts'
-import { exported } from '../../steps/terratorch-inference/step.ts'
+import { exported, exportFollowed } from '../../steps/terratorch-inference/step.ts'
 import { MODEL_FILES } from '../../steps/weights.ts'
 import { type Database, persist } from '../database/database.ts'
 import type { Listener } from '../database/listener.ts'
-import { type Brought, exportLogKey, settleJob } from '../models/jobs.ts'
+import { type Brought, EXPORT, exportLogKey, settleJob } from '../models/jobs.ts'
 import { hashOf, modelFileKey } from '../models/weights.ts'
 import { StoreError } from '../storage/errors.ts'
 import { NotServed } from '../storage/store.ts'
@@ -21,6 +21,8 @@ import { makeScratch } from './scratch.ts'
 import { outcomeOf, Refused } from './job-outcome.ts'
 import { inSession, SessionLost } from './session.ts'
 import { LiveLog } from './live-log.ts'
+import { forgetHeard, hear } from './step-logs.ts'
+import { contextOf, inSpan, openSpan, spanFailed } from '../watch/tracing.ts'
 
 type Job = Selectable<Database['model_job']>
 type Deps = Omit<RunDeps, 'recorder' | 'metrics'>
@@ -28,6 +30,12 @@ type Deps = Omit<RunDeps, 'recorder' | 'metrics'>
 const FILES = ['config', 'checkpoint'] as const
 const LARGEST_CONFIG = 1024 * 1024
 const POLL_MS = 2000
+const LEFT = 'the export is left to another try'
+
+const idsOf = ({ id, tune_id, model_id, attempt }: Job) => ({
+  ...(tune_id ? { tune: tune_id } : { model_id: model_id! }),
+  ...{ job: id, attempt },
+})
 
 /** What an exec says on stderr before it fails: `code: message`. */
 const named = (error: unknown): Refused | undefined => {
@@ -67,9 +75,19 @@ export class ModelJobs {
   private async run(): Promise<void> {
     while (!this.stop.signal.aborted) {
       const job = await this.claim().catch(() => undefined)
-      if (job) await this.work(job).catch((error) => mainLog.error({ job: job.id }, String(error)))
+      if (job) await this.trace(job).catch((err) => mainLog.error({ ...idsOf(job), err }, LEFT))
       else await this.sleep()
     }
+  }
+
+  /** A try as a span that goes on from the request which asked for it. */
+  private trace(job: Job): Promise<void> {
+    const attributes = {
+      ...{ 'geodag.job': job.id, 'geodag.attempt': job.attempt },
+      ...(job.tune_id ? { 'geodag.tune': job.tune_id } : { 'geodag.model_id': job.model_id! }),
+    }
+    const parent = contextOf(job.traceparent)
+    return inSpan('task', { name: EXPORT, attributes, parent }, () => this.work(job))
   }
 
   private sleep(): Promise<void> {
@@ -140,8 +158,10 @@ export class ModelJobs {
     const signal = AbortSignal.any([this.stop.signal, lost.signal])
     let log = ''
     let end: Parameters<typeof settleJob>[2]
+    const began = performance.now()
     try {
       if (job.deaths > config.MAX_DEATHS) throw new SessionLost('its runner ended without a word')
+      mainLog.info(idsOf(job), 'the export begins')
       await this.begun(job)
       end = await this.export(job, signal, (text) => (log += text))
     } catch (error) {
@@ -149,7 +169,7 @@ export class ModelJobs {
       if (this.stop.signal.aborted) return await this.later(job, 0)
       const outcome = outcomeOf(job, error, config)
       if ('seconds' in outcome) {
-        mainLog.error({ job: job.id }, String((error as Error).message).slice(0, 300))
+        mainLog.error(idsOf(job), String((error as Error).message).slice(0, 300))
         return await this.later(job, outcome.seconds, outcome)
       }
       end = outcome
@@ -157,7 +177,15 @@ export class ModelJobs {
     } finally {
       clearInterval(beating)
     }
-    await store.put(exportLogKey(job.tune_id ?? job.model_id!), log).catch(() => undefined)
+    const failed = 'error' in end ? end.error.code : undefined
+    if (failed) spanFailed(openSpan(), failed)
+    const seconds = Math.round((performance.now() - began) / 100) / 10
+    const said = { ...idsOf(job), seconds, ...(failed ? { code: failed } : {}) }
+    mainLog.info(said, `the export has ${failed ? 'failed' : 'finished'}`)
+    const kept = await store
+      .put(exportLogKey(job.tune_id ?? job.model_id!), log)
+      .then(() => true)
+      .catch(() => false)
     await persist(() =>
       db.transaction().execute(async (trx) => {
         const { numUpdatedRows } = await trx
@@ -169,6 +197,9 @@ export class ModelJobs {
         if (numUpdatedRows > 0n) await settleJob(trx, job, end)
       }),
     )
+    await forgetHeard(db, job.id).catch(() => undefined)
+    // Where the store is away the database keeps it.
+    if (!kept) await hear(db, job.id, EXPORT, log)
   }
 
   private async begun({ tune_id, model_id }: Job): Promise<void> {
@@ -236,16 +267,24 @@ export class ModelJobs {
     const { db, config } = this.deps
     const scratch = await makeScratch()
     const live = new LiveLog(db, job.id)
+    const both = (text: string) => {
+      say(text)
+      live.say(text)
+    }
     let made: Brought | undefined
     let failure: unknown
     try {
+      await live.begin(EXPORT)
       await inSession(live, signal, config.ENGINE_TIMEOUT_SECONDS, async (dag) => {
-        made = await this.exportIn(dag, job, join(scratch, 'models'), say).catch(async (error) => {
-          const known = error instanceof Refused || error instanceof StoreError
-          const gone = !known && !signal.aborted && (await engineIsGone(dag, String(error.message)))
-          failure = gone ? new SessionLost(error.message) : error
-          return undefined
-        })
+        made = await this.exportIn(dag, job, join(scratch, 'models'), { both, say }).catch(
+          async (error) => {
+            const known = error instanceof Refused || error instanceof StoreError
+            const gone =
+              !known && !signal.aborted && (await engineIsGone(dag, String(error.message)))
+            failure = gone ? new SessionLost(error.message) : error
+            return undefined
+          },
+        )
       })
     } finally {
       await live.close()
@@ -259,26 +298,39 @@ export class ModelJobs {
     dag: Client,
     job: Job,
     models: string,
-    say: (text: string) => void,
+    { both, say }: Record<'both' | 'say', (text: string) => void>,
   ): Promise<Brought> {
     await mkdir(models, { recursive: true })
     const inference: Record<string, unknown> = {}
     let bytes = 0
     for (const key of FILES) {
-      const { url, sha256, size } = await this.bring(dag, job, key, join(models, MODEL_FILES[key]))
+      const path = join(models, MODEL_FILES[key])
+      const { url, sha256, size } = await inSpan(
+        'step',
+        { name: `fetch ${key}`, attributes: {} },
+        () => this.bring(dag, job, key, path),
+      )
       inference[key] = { url, sha256 }
       bytes += size
-      say(`${key}: ${size} bytes, sha256 ${sha256}\n`)
+      both(`${key}: ${size} bytes, sha256 ${sha256}\n`)
     }
     const assets = assetsOf(dag).withDirectory('models', dag.host().directory(models))
     const env: StepEnvironment = { dag, assets, runKey: job.id, secrets: {} }
-    const out = exported(env, {
+    const model = {
       config: { file: MODEL_FILES.config },
       checkpoint: { file: MODEL_FILES.checkpoint },
       allow_private_hosts: false,
+    }
+    both('TerraTorch builds the network and exports it.\n')
+    const followed = exportFollowed(env, model)
+    followed.then((container) => container.sync()).catch(() => undefined) // a log lost is no failure
+    const attributes = { 'geodag.step': EXPORT }
+    const answer = await inSpan('step', { name: 'export in the engine', attributes }, async () => {
+      const out = await exported(env, model)
+      const answer = JSON.parse(await out.file('answer.json').contents())
+      say(await out.file('log.txt').contents())
+      return answer
     })
-    const answer = JSON.parse(await out.file('answer.json').contents())
-    say(await out.file('log.txt').contents())
     // What is not exported is run by TerraTorch itself, slower: the log says why.
     if (answer.code && answer.code !== 'model.not_exportable')
       throw new Refused(answer.code, answer.message)

@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import { z } from 'zod'
 import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
@@ -14,14 +13,12 @@ import {
 } from '../inference/schema.ts'
 import { tidyRequest, withoutNulls } from '../../pipelines/request-fields.ts'
 import { told } from '../http/answers.ts'
-import { pageHead, placeOf } from '../http/cursors.ts'
-import { cursorPaging, fail, KEY_USED, type Router } from '../http/routing.ts'
-import { inOrder } from '../http/pages.ts'
-import { exportLogKey } from '../models/jobs.ts'
-import { LIFETIME, type Store } from '../storage/store.ts'
-import { aTune, tuneAnswer, tuneSchema, tunesSchema } from './answers.ts'
+import { fail, KEY_USED, type Router } from '../http/routing.ts'
+import type { ExportLogs } from '../models/export-log.ts'
+import type { Store } from '../storage/store.ts'
+import { aTune, metricsSchema, tuneAnswer, tuneSchema } from './answers.ts'
+import { tuneListRoutes } from './list.ts'
 import { uploadedTuneRoutes } from './uploaded.ts'
-import { visible } from '../database/visibility.ts'
 
 const tag = 'Tunes'
 const OPTIONS = [
@@ -54,61 +51,21 @@ const keepOptions = async (
   await db.updateTable('tune').set({ train_options }).where('id', '=', tune.id).execute()
 }
 
-/** Place in the list, which is in order of ids. */
-const named = z.tuple([z.string().min(1).max(100)])
 const params = z.object({ tune_id: z.string().max(100) })
+const UNTRAINED = 'The tune was trained elsewhere: geodag keeps no metrics of its training.'
 
 /** `/v2/tunes`, and how a user's own gets there. @see docs/wire.md#tunes */
 export const tuneRoutes = (
   router: Router,
-  { db, config, store }: { db: Db; config: Config; store: Store },
+  {
+    db,
+    config,
+    store,
+    exportLogs: logs,
+  }: { db: Db; config: Config; store: Store; exportLogs: ExportLogs },
 ): void => {
+  tuneListRoutes(router, { db, config })
   uploadedTuneRoutes(router, { config, store })
-  const live = (user: string) =>
-    db
-      .selectFrom('tune')
-      .selectAll()
-      .where(visible(user, config.DEFAULT_SYSTEM_USER, 'tune', 'tune'))
-  const logOf = async (id: string) => {
-    const key = exportLogKey(id)
-    const there = (await store.size(key)) !== undefined
-    return there ? { logs_presigned_url: await store.signGet(key, LIFETIME.log) } : {}
-  }
-  router.add(
-    {
-      ...{ method: 'get', path: '/v2/tunes', tag, summary: 'Tunes that you can run' },
-      query: z.object(cursorPaging),
-      responses: {
-        200: told('Tunes', tunesSchema, {
-          ...{ total_records: 1, page_count: 1 },
-          results: [aTune],
-        }),
-      },
-    },
-    async ({ reply, user, query }) => {
-      const after = placeOf(query.cursor, named)
-      const found = await live(user)
-        .clearSelect()
-        .select('id')
-        .$if(!!after, (q) => q.where('id', '>', after![0]))
-        .orderBy('id')
-        .limit(query.limit)
-        .offset(query.skip)
-        .execute()
-      const { total } = await live(user)
-        .clearSelect()
-        .select(sql<string>`count(*)`.as('total'))
-        .executeTakeFirstOrThrow()
-      const ids = found.map(({ id }) => id)
-      const places = ids.map((id) => [id])
-      const head = pageHead(Number(total), places, query)
-      const read = async (some: string[]) => {
-        const rows = await live(user).where('id', 'in', some).execute()
-        return inOrder(some, rows, ({ id }) => id).map(tuneAnswer)
-      }
-      return reply.list(200, 'results', { head, ids, read, rows: 3 })
-    },
-  )
   router.add(
     {
       ...{ method: 'get', path: '/v2/tunes/:tune_id', tag, summary: 'Get a tune' },
@@ -116,10 +73,29 @@ export const tuneRoutes = (
       responses: { 200: told('The tune', tuneSchema, aTune), 404: 'Tune not found' },
     },
     async ({ reply, user, params }) => {
-      const row = await live(user).where('id', '=', params.tune_id).executeTakeFirst()
-      return row
-        ? reply.json(200, { ...tuneAnswer(row), ...(await logOf(row.id)) })
-        : fail(404, 'Tune not found')
+      const row = await findTune({ db, config }, user, params.tune_id)
+      if (!row) return fail(404, 'Tune not found')
+      const logs_presigned_url = await logs.urlOf('tunes', row.id)
+      return reply.json(200, { ...tuneAnswer(row, config), logs_presigned_url })
+    },
+  )
+  logs.route(router, 'tunes', tag)
+  router.add(
+    {
+      ...{ method: 'get', path: '/v2/tunes/:tune_id/metrics', tag },
+      summary: 'Metrics of a training: none, for tunes are not trained here',
+      params,
+      responses: {
+        200: told('No runs', metricsSchema, {
+          ...{ id: aTune.id, status: 'FINISHED', runs: [], details: UNTRAINED },
+        }),
+        404: 'Tune not found',
+      },
+    },
+    async ({ reply, user, params }) => {
+      const row = await findTune({ db, config }, user, params.tune_id)
+      if (!row) return fail(404, 'Tune not found')
+      return reply.json(200, { id: row.id, status: 'FINISHED', runs: [], details: UNTRAINED })
     },
   )
   router.add(

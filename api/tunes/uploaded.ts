@@ -9,12 +9,12 @@ import { MIDDLE } from '../http/limits.ts'
 import { fail, KEY_USED, type Router } from '../http/routing.ts'
 import { findTune } from '../inference/create.ts'
 import { withoutNulls } from '../../pipelines/request-fields.ts'
-import { fileUrl, isNamed, queueJob } from '../models/jobs.ts'
-import { modelFileFolder, modelFileKey } from '../models/weights.ts'
+import { fileUrl, queueJob } from '../models/jobs.ts'
+import { modelFileKey, removeFiles } from '../models/weights.ts'
 import { checkRecords } from '../quota/records.ts'
 import { checkStored } from '../quota/runs.ts'
 import { LIFETIME, type Store } from '../storage/store.ts'
-import { aTune, downloadSchema, tuneAnswer, tuneSchema, uploadSchema } from './answers.ts'
+import { aTune, changedSchema, downloadSchema, tuneAnswer, uploadSchema } from './answers.ts'
 
 const tag = 'Tunes'
 const objects = z.array(z.record(z.string(), z.unknown())).nullish()
@@ -39,6 +39,7 @@ const changeInput = z.object({
 const params = z.object({ tune_id: z.string().max(100) })
 const one = '/v2/tunes/:tune_id'
 const NOT_FOUND = 'Tune not found'
+const CHANGED = 'Tune successfully updated.'
 /** Lower-case letters and digits, as the seed's short ids. */
 const newId = (): string =>
   `geotune-${BigInt(`0x${randomBytes(14).toString('hex')}`)
@@ -53,11 +54,18 @@ const given = (values: Record<string, unknown>): Record<string, unknown> =>
       .map(([key, value]) => [key, withoutNulls(value)]),
   )
 
-/** Removes what no other tune, model or open run names. */
-const removeFiles = async (db: Db, store: Store, inference: unknown): Promise<void> => {
-  for (const [, from] of filesOf(inference))
-    if ('sha256' in from && !(await isNamed(db, from.sha256)))
-      await store.removeBelow(modelFileFolder(from.sha256))
+/** `changes` over `before`, object by object: what a change does not name stays. */
+const merged = (
+  before: Record<string, unknown>,
+  changes: Record<string, unknown>,
+): Record<string, unknown> => {
+  const isObject = (value: unknown): value is Record<string, unknown> =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+  const pairs = Object.entries(changes).map(([key, value]) => {
+    const old = Object.hasOwn(before, key) ? before[key] : undefined
+    return [key, isObject(old) && isObject(value) ? merged(old, value) : value]
+  })
+  return { ...before, ...Object.fromEntries(pairs) }
 }
 
 /** A user's own tunes: uploaded, changed, downloaded and deleted. */
@@ -114,23 +122,32 @@ export const uploadedTuneRoutes = (
       body: changeInput,
       limits: MIDDLE,
       example: { name: 'flood-2' },
-      responses: { 200: told('The tune', tuneSchema, aTune), 404: NOT_FOUND },
+      responses: {
+        200: told('The tune', changedSchema, { message: CHANGED, ...aTune }),
+        404: NOT_FOUND,
+      },
     },
     async ({ reply, db, user, params, body }) => {
       const { train_options, ...rest } = body
-      const options = Object.keys(train_options ?? {}).length ? train_options : undefined
-      const row = await db
-        .updateTable('tune')
-        .set({
-          id: params.tune_id,
-          ...given(rest),
-          ...(options ? { train_options: JSON.stringify(options) } : {}),
-        })
-        .where('id', '=', params.tune_id)
-        .where('created_by', '=', user)
-        .returningAll()
-        .executeTakeFirst()
-      return row ? reply.json(200, tuneAnswer(row)) : fail(404, NOT_FOUND)
+      const row = await inTransaction(db, async (trx) => {
+        const own = await trx
+          .selectFrom('tune')
+          .select('train_options')
+          .where('id', '=', params.tune_id)
+          .where('created_by', '=', user)
+          .forUpdate()
+          .executeTakeFirst()
+        if (!own) return undefined
+        const options = JSON.stringify(merged(own.train_options, train_options ?? {}))
+        return trx
+          .updateTable('tune')
+          .set({ ...given(rest), train_options: options, updated_at: new Date() })
+          .where('id', '=', params.tune_id)
+          .returningAll()
+          .executeTakeFirstOrThrow()
+      })
+      if (!row) return fail(404, NOT_FOUND)
+      return reply.json(200, { message: CHANGED, ...tuneAnswer(row, config) })
     },
   )
   router.add(
@@ -156,7 +173,7 @@ export const uploadedTuneRoutes = (
         if ((await store.size(stored)) !== undefined)
           urls[`${key}_url`] = await store.signGet(stored, LIFETIME.output)
       }
-      return reply.json(200, { ...tuneAnswer(row), ...urls })
+      return reply.json(200, { ...tuneAnswer(row, config), ...urls })
     },
   )
   router.add(

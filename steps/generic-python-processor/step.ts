@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { CacheSharingMode, type Directory } from '@dagger.io/dagger'
 import { PlanError } from '../errors.ts'
-import { supervised } from '../sandbox.ts'
+import { followed, supervised } from '../sandbox.ts'
 import { defineStep, type StepEnvironment, type StepInput } from '../step.ts'
 import { readBlock, type ScriptBlock } from './block.ts'
 import { contract } from './contract.ts'
@@ -17,13 +17,6 @@ const liveName = async (input: StepInput, parameters: unknown): Promise<string> 
   createHash('sha256')
     .update(JSON.stringify([await input.files.digest(), input.artifacts, parameters]))
     .digest('hex')
-
-// Waits for what is newer than itself: an earlier try of the same run may have left its log.
-const FOLLOW = `touch /begun; f=/live/$NAME
-until [ "$f" -nt /begun ]; do sleep 0.1; done
-tail -c +1 -s 0.2 ---disable-inotify -f "$f" 2>/dev/null &
-until [ "$f.end" -nt /begun ]; do sleep 0.2; done
-sleep 0.5; kill $!`
 
 /** With network and without the script: what is fetched depends on the block alone, and is cached by it. */
 const fetched = (env: StepEnvironment, block: ScriptBlock): Directory =>
@@ -73,17 +66,5 @@ export const genericPythonProcessor = defineStep({
       .dockerBuild()
       .directory('/out')
   },
-  // The engine passes on nothing of a build without network while it runs (measured on v0.21.8):
-  // the program copies its log into a cache volume, and this container reads it there. Key and
-  // sharing are what the engine makes of `RUN --mount=type=cache,id=geodag-live,sharing=shared`.
-  live: async (env, input, parameters) =>
-    env.dag
-      .container()
-      .from('debian:bookworm-slim')
-      .withMountedCache('/live', env.dag.cacheVolume('/geodag-live'), {
-        sharing: CacheSharingMode.Shared,
-      })
-      .withEnvVariable('NAME', await liveName(input, parameters))
-      .withEnvVariable('RUN_KEY', crypto.randomUUID())
-      .withExec(['sh', '-c', FOLLOW]),
+  live: async (env, input, parameters) => followed(env, await liveName(input, parameters)),
 })

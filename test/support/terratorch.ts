@@ -32,7 +32,7 @@ export interface Answer {
 /** The export of a config and a checkpoint, in the sandbox. */
 export const exportOf = async (config: string, checkpoint?: File): Promise<Answer> => {
   const env = { dag, assets: withModel(config, checkpoint), runKey: 'x', secrets: {} }
-  const out = exported(env, {
+  const out = await exported(env, {
     config: { file: MODEL_FILES.config },
     checkpoint: { file: MODEL_FILES.checkpoint },
     allow_private_hosts: false,

@@ -92,8 +92,7 @@ test('models, processors and tunes by cursors, though one comes in between', asy
   let last = 0
   const tune = async () => {
     const own = { train_options: '{}', inference: '{}', created_by: 'bob@example.org' }
-    // In order of ids: one that comes in between stands before what is left.
-    const id = ++last > 5 ? 'a-tune' : `tune-${last}`
+    const id = `tune-${++last}`
     await service.db
       .insertInto('tune')
       .values({ id, name: 't', ...own })
@@ -103,16 +102,15 @@ test('models, processors and tunes by cursors, though one comes in between', asy
   for (const [path, one, table] of [
     ['/v2/models', model, 'inf_model'],
     ['/v2/generic-processor', script, 'inf_generic_processor'],
-    ['/v2/tunes', tune, undefined],
+    ['/v2/tunes', tune, 'tune'],
   ] as const) {
     const ids = [await one(), await one(), await one(), await one(), await one()]
     const old = new Date('2024-01-01T00:00:00Z')
-    if (table)
-      await service.db
-        .updateTable(table)
-        .set({ created_at: old })
-        .where('id', 'in', ids.slice(1, 4))
-        .execute()
+    await service.db
+      .updateTable(table)
+      .set({ created_at: old })
+      .where('id', 'in', ids.slice(1, 4))
+      .execute()
     const without = (await bob.get(`${path}?limit=100`)).body
     const pages = await walk(path, 'results', one, bob)
     const told = pages.flat().map(({ id }) => id)
@@ -165,13 +163,23 @@ test('what a group shares, an array, goes on by a Link header, each once though 
   expect([refused.status, refused.body.detail[0].type]).toEqual([422, 'request.cursor'])
 })
 
-test.each(['/v2/models', '/v2/generic-processor', '/v2/tunes', '/v2/groups'])(
-  'a cursor of nowhere is refused at %s',
-  async (path) => {
-    const { status, body } = await anna.get(`${path}?cursor=W10`)
-    expect([status, body.detail[0].type]).toEqual([422, 'request.cursor'])
-  },
-)
+test('tunes and models in one list by cursors', async () => {
+  const without = (await anna.get('/v2/tunes-and-models?limit=100')).body
+  const add = () => anna.post('/v2/models', { display_name: 'between' })
+  const pages = await walk('/v2/tunes-and-models', 'results', add)
+  const told = pages.flat().map(({ id }) => id)
+  expect(told).toEqual(without.results.map(({ id }: { id: string }) => id))
+  expect([new Set(told).size, told.length > 2]).toEqual([told.length, true])
+})
+
+const LISTS = [
+  ...['/v2/models', '/v2/generic-processor', '/v2/tunes', '/v2/groups'],
+  '/v2/tunes-and-models',
+]
+test.each(LISTS)('a cursor of nowhere is refused at %s', async (path) => {
+  const { status, body } = await anna.get(`${path}?cursor=W10`)
+  expect([status, body.detail[0].type]).toEqual([422, 'request.cursor'])
+})
 
 test.each(['x', Buffer.from('["1","2"]').toString('base64url'), 'W10'])(
   'a cursor of nowhere (%s) is refused with the cure',

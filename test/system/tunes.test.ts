@@ -52,6 +52,12 @@ const exported = async (id: string) => {
   throw new Error('the export did not end')
 }
 
+/** The step of a run's one scene that runs the model. */
+const modelStep = async (client: Client, id: string) =>
+  (await client.tasks(id))
+    .find((task) => !task.task_id.endsWith('planning'))
+    .pipeline_steps.find((one: any) => /inference/.test(one.process_id))
+
 test('geostudio 0.1.5, unmodified: upload a tune, try it out, run it, download and delete it', async () => {
   const bin = await pythonClients()
   const options = join(folder, 'options.json')
@@ -64,19 +70,34 @@ test('geostudio 0.1.5, unmodified: upload a tune, try it out, run it, download a
   })
   const said = JSON.parse(stdout.trim().split('\n').at(-1)!)
   expect(said.started.tune_id).toMatch(/^geotune-[a-z0-9]{22}$/)
-  expect(said.tune).toMatchObject({ status: 'Finished', name: 'tiny-water-mine' })
-  expect(said.tried[1]).toBe('COMPLETED')
-  expect(said.submitted[1]).toBe('COMPLETED')
-  expect(said.listed).toBe(true)
+  expect(said.tune).toMatchObject({ status: 'Finished', name: 'tiny-water-mine', metrics: [] })
+  expect([said.polled, said.listed, said.table]).toEqual(['Finished', true, true])
+  expect(said.changed).toMatchObject({ message: 'Tune successfully updated.', name: 'renamed' })
+  // What a change does not name stays.
+  expect(Object.keys(said.after.train_options).sort()).toEqual([
+    ...['geoserver_push', 'inferencing', 'model_input_data_spec'],
+  ])
+  expect(said.ends.map(([, status]: string[]) => status)).toEqual(Array(3).fill('COMPLETED'))
+  expect(said.deployed).toMatchObject({ status: 'DEPLOY_REQUESTED' })
   expect(said.checkpoint_bytes).toBe(statSync(checkpoint).size)
   expect(said.config).toBe(readFileSync(config, 'utf8'))
   expect(said.log).toContain('differs from torch by at most')
   expect(said.gone.detail).toBe('Tune not found')
-  const tasks = await anna.tasks(said.submitted[0])
-  const step = tasks
-    .find((task) => !task.task_id.endsWith('planning'))
-    .pipeline_steps.find((one: any) => one.process_id === 'terratorch-inference')
-  expect(step).toMatchObject({ status: 'FINISHED' })
+  const { metrics, frame, mlflow, ...training } = said.training
+  expect([metrics.runs, frame, mlflow]).toEqual([[], 0, null])
+  for (const [method, answer] of Object.entries(training))
+    expect(answer, method).toEqual({ detail: 'Not Found' })
+  for (const [id] of said.ends.slice(1)) {
+    const step = await modelStep(anna, id)
+    expect(step).toMatchObject({ process_id: 'terratorch-inference', status: 'FINISHED' })
+  }
+  // The tune is gone, the model that was deployed from it runs on: its files are kept.
+  expect(said.model).toMatchObject({ status: 'COMPLETED' })
+  const again = await anna.post('/v2/inference', {
+    ...{ model_id: said.model.id, temporal_domain: ['2024-06-02'], location: 'Lake' },
+    spatial_domain: { urls: [await anna.share(scene, 'again.tif')] },
+  })
+  expect((await anna.ended(again.body.id)).inference.status).toBe('COMPLETED')
 })
 
 test('a model that cannot run is told at once, by name and with a log, and is not run', async () => {

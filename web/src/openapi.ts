@@ -326,6 +326,13 @@ export interface components {
                 readonly [key: string]: unknown;
             };
             readonly licence?: string;
+            /** @description Why its export has failed */
+            readonly error?: {
+                readonly code: string;
+                readonly message: string;
+            };
+            /** @description The log of its export, live while it runs */
+            readonly logs_presigned_url?: string;
         };
         readonly ModelItem: {
             /** @constant */
@@ -516,16 +523,54 @@ export interface components {
             readonly train_options: {
                 readonly [key: string]: unknown;
             };
+            readonly shared: boolean;
+            /** @description None: tunes are not trained here */
+            readonly metrics: readonly {
+                readonly [key: string]: unknown;
+            }[];
+            readonly active: boolean;
             readonly created_by: string;
             /** @description UTC, YYYY-MM-DDTHH:MM:SS.ffffffZ */
             readonly created_at: string;
+            /** @description UTC, YYYY-MM-DDTHH:MM:SS.ffffffZ */
+            readonly updated_at: string;
             /** @description Why its export has failed */
             readonly error?: {
                 readonly code: string;
                 readonly message: string;
             };
-            /** @description The log of its export */
-            readonly logs_presigned_url?: string;
+            /** @description The log of its export, live while it runs */
+            readonly logs_presigned_url?: string | null;
+        } & {
+            readonly [key: string]: unknown;
+        };
+        readonly TuneChanged: {
+            readonly id: string;
+            readonly name: string;
+            readonly description: string | null;
+            readonly status: string;
+            readonly train_options: {
+                readonly [key: string]: unknown;
+            };
+            readonly shared: boolean;
+            /** @description None: tunes are not trained here */
+            readonly metrics: readonly {
+                readonly [key: string]: unknown;
+            }[];
+            readonly active: boolean;
+            readonly created_by: string;
+            /** @description UTC, YYYY-MM-DDTHH:MM:SS.ffffffZ */
+            readonly created_at: string;
+            /** @description UTC, YYYY-MM-DDTHH:MM:SS.ffffffZ */
+            readonly updated_at: string;
+            /** @description Why its export has failed */
+            readonly error?: {
+                readonly code: string;
+                readonly message: string;
+            };
+            /** @description The log of its export, live while it runs */
+            readonly logs_presigned_url?: string | null;
+            readonly message: string;
         } & {
             readonly [key: string]: unknown;
         };
@@ -537,20 +582,54 @@ export interface components {
             readonly train_options: {
                 readonly [key: string]: unknown;
             };
+            readonly shared: boolean;
+            /** @description None: tunes are not trained here */
+            readonly metrics: readonly {
+                readonly [key: string]: unknown;
+            }[];
+            readonly active: boolean;
             readonly created_by: string;
             /** @description UTC, YYYY-MM-DDTHH:MM:SS.ffffffZ */
             readonly created_at: string;
+            /** @description UTC, YYYY-MM-DDTHH:MM:SS.ffffffZ */
+            readonly updated_at: string;
             /** @description Why its export has failed */
             readonly error?: {
                 readonly code: string;
                 readonly message: string;
             };
-            /** @description The log of its export */
-            readonly logs_presigned_url?: string;
+            /** @description The log of its export, live while it runs */
+            readonly logs_presigned_url?: string | null;
             readonly config_url?: string;
             readonly checkpoint_url?: string;
         } & {
             readonly [key: string]: unknown;
+        };
+        readonly TuneMetrics: {
+            readonly id: string;
+            readonly status: string;
+            readonly runs: readonly {
+                readonly [key: string]: unknown;
+            }[];
+            readonly details: string;
+        };
+        readonly TuneOrModel: {
+            /** @description Of a tune its id, of a model its internal name */
+            readonly id: string;
+            /** @description Of a model, for /v2/models/{id} */
+            readonly model_id?: string | null;
+            readonly name: string;
+            readonly status: string;
+            readonly shared: boolean;
+            readonly description: string;
+            /** @enum {string} */
+            readonly model_type: "Tune" | "Model";
+            readonly active_: boolean;
+            readonly created_by_: string;
+            /** @description UTC, YYYY-MM-DDTHH:MM:SS.ffffffZ */
+            readonly created_at_: string;
+            /** @description UTC, YYYY-MM-DDTHH:MM:SS.ffffffZ */
+            readonly updated_at_: string;
         };
         readonly TuneUpload: {
             readonly message: string;
@@ -561,6 +640,11 @@ export interface components {
             readonly page_count: number;
             readonly next_cursor?: string | null;
             readonly results: readonly components["schemas"]["Tune"][];
+        };
+        readonly TunesAndModels: {
+            readonly total_records: number;
+            readonly page_count: number;
+            readonly results: readonly components["schemas"]["TuneOrModel"][];
         };
     };
     responses: never;

@@ -1,5 +1,6 @@
 """The tensors of a Lightning or plain checkpoint; no code of it runs."""
 
+import os
 import pickle
 import types
 
@@ -43,13 +44,24 @@ class Tensors(pickle.Unpickler):
         return super().find_class(module, name) if (module, name) in KNOWN else Inert
 
 
+def _is_safetensors(path: str) -> bool:
+    with open(path, "rb") as file:
+        head = file.read(9)
+    return len(head) == 9 and head[8:] == b"{" and int.from_bytes(head[:8], "little") < os.path.getsize(path)
+
+
 def tensors_of(path: str) -> dict:
-    """name -> tensor, as the file has them. Raises ``model.bad_checkpoint``."""
+    """name -> tensor, as the file has them: a .ckpt, .pth or .pt of PyTorch, or safetensors. Raises ``model.bad_checkpoint``."""
     import torch
 
     try:
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            if _is_safetensors(path):
+                from safetensors.torch import load_file
+
+                state = load_file(path)
+            else:
+                state = torch.load(path, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError:
             ours = types.ModuleType("tensors")
             ours.__dict__.update(pickle.__dict__, Unpickler=Tensors, load=lambda file, **keywords: Tensors(file, **keywords).load())

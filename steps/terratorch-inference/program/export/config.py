@@ -3,7 +3,9 @@
 Source: terratorch 1.2, ``terratorch/datamodules/generic_*.py`` and ``terratorch/tasks/tiled_inference.py``.
 """
 
+import builtins
 import re
+import sys
 
 import yaml
 
@@ -17,13 +19,30 @@ TASKS = {
 }
 ONE_IMAGE = {f"GenericNonGeo{kind}DataModule" for kind in ("Segmentation", "PixelwiseRegression", "Classification")}
 HARMLESS = {"ToTensorV2", "FlattenTemporalIntoChannels", "UnflattenTemporalFromChannels"}
-# What a config may name, for a clear message: the boundary is the sandbox.
+# What a config may name, for a clear message: the boundary is the sandbox. A class has a capital; a module of Python's own (os,
+# subprocess, builtins) is none of these packages, however it is reached.
+CLASS = r"[A-Z]\w*"
 ALLOWED = (
-    (("model", "class_path"), r"terratorch\.tasks\.\w+(\.\w+)*|\w+Task"),
-    (("data", "class_path"), r"(terratorch|torchgeo)\.datamodules(\.\w+)+|\w+"),
-    (("model",), r"torch\.(nn|optim)(\.\w+)+|terratorch\.models(\.\w+)+|segmentation_models_pytorch\.losses(\.\w+)+|\w+"),
-    (("data",), r"(albumentations|kornia\.augmentation|terratorch\.datasets|torchgeo)(\.\w+)+|\w+"),
+    (("model", "class_path"), rf"terratorch\.tasks(\.[a-z_]\w*)*\.{CLASS}|{CLASS}Task"),
+    (("data", "class_path"), rf"(terratorch|torchgeo)\.datamodules(\.[a-z_]\w*)*\.{CLASS}|{CLASS}"),
+    (("model",), rf"(torch\.(nn|optim)|terratorch\.models|segmentation_models_pytorch\.losses)(\.[a-z_]\w*)*\.{CLASS}|{CLASS}"),
+    (("data",), rf"(albumentations|kornia\.augmentation|terratorch\.datasets|torchgeo)(\.[a-z_]\w*)*\.{CLASS}|{CLASS}"),
 )
+NAMES_A_CLASS = ("class_path", "cls")
+LARGEST = 1024 * 1024
+MOST_VALUES = 100_000
+LISTS, MAPPING = ((list, dict), "a list, or one of each modality"), ((dict,), "a mapping")
+SHAPES = {
+    **{("data", f"{of}_bands"): LISTS for of in ("dataset", "output", "predict_dataset", "predict_output")},
+    **{("data", key): ((list, dict, str), "a list of numbers, or one of each modality") for key in ("means", "stds")},
+    ("data", "constant_scale"): ((int, float, list, dict), "a number"),
+    ("data", "no_data_replace"): ((int, float), "a number"),
+    **{("data", key): ((list,), "a list") for key in ("test_transform", "modalities")},
+    ("model", "model_args"): MAPPING,
+    ("model", "tiled_inference_parameters"): MAPPING,
+    ("model", "class_names"): ((list,), "a list of names"),
+    ("model", "model_factory"): ((str,), "the name of a factory"),
+}
 # GEOStudio's own, where a config has none: h, w, stride, batch.
 WINDOW, STRIDE, BATCH = 224, 208, 16
 
@@ -45,31 +64,66 @@ def bad(field: str, why: str) -> Refused:
     return Refused("model.bad_config", f"config.{field}: {why}")
 
 
+def _is_class(where: tuple[str, ...], value) -> bool:
+    """Whether jsonargparse would import ``value``: a class_path, a transform that is text, a loss with a dot."""
+    if where[-1] in NAMES_A_CLASS:
+        return True
+    if not isinstance(value, str):
+        return False
+    return (len(where) > 1 and where[-2].endswith("_transform")) or (where[-1] == "loss" and "." in value)
+
+
 def _check(node, at: tuple[str, ...], seen: set[int]) -> None:
     if not isinstance(node, (dict, list)) or id(node) in seen:
         return  # an anchor used twice is one object: a YAML bomb costs no more than its text
     seen.add(id(node))
     for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+        if isinstance(node, dict) and not isinstance(key, str):
+            raise bad(".".join(at), f"the key {str(key)[:100]!r} is no text: put it in quotes")
         where = (*at, str(key))
-        if key in ("class_path", "cls"):
+        if _is_class(where, value):
             rule = next(rule for start, rule in ALLOWED if where[: len(start)] == start)
-            if not isinstance(value, str) or not re.fullmatch(rule, value):
+            named = isinstance(value, str) and re.fullmatch(rule, value)
+            if not named or set(value.split(".")) & sys.stdlib_module_names or hasattr(builtins, value):
                 raise Refused("model.forbidden_class", f"config.{'.'.join(where)}: {str(value)[:100]!r} may not be named there: take it out")
         _check(value, where, seen)
 
 
+def _count(node, at: str, counted: dict[int, int], above: set[int]) -> int:
+    """Values of ``node`` with its anchors written out, as terratorch's own parser writes them."""
+    if not isinstance(node, (dict, list)):
+        return 1
+    if id(node) in above:
+        raise bad(at, "an anchor holds itself: write it out")
+    if id(node) not in counted:
+        above.add(id(node))
+        counted[id(node)] = 1 + sum(_count(one, at, counted, above) for one in (node.values() if isinstance(node, dict) else node))
+        above.remove(id(node))
+    return counted[id(node)]
+
+
 def read(text: str) -> dict:
     """The config as plain values. Raises ``Refused``: ``model.bad_config``, ``model.forbidden_class``."""
+    if len(text) > LARGEST:
+        raise Refused("model.bad_config", f"config: is larger than {LARGEST} characters: give TerraTorch's YAML")
     try:
         config = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
+        for part in ("model", "data"):
+            if not isinstance(config, dict) or not isinstance(config.get(part), dict) or not isinstance(config[part].get("class_path"), str):
+                raise bad(f"{part}.class_path", "is missing: give the config that TerraTorch was trained with, such as config_deploy.yaml")
+            _check(config[part], (part,), set())
+            if (count := _count(config[part], part, {}, set())) > MOST_VALUES:
+                raise bad(part, f"has {count} values with its anchors written out, at most {MOST_VALUES} are read: write fewer")
+    # Of a tag such as !!timestamp, the parser lets Python's own errors through; of lists in lists, too.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise Refused("model.bad_config", f"config: is no plain YAML: {' '.join(str(error).split())[:300]}") from error
     for part in ("model", "data"):
-        if not isinstance(config, dict) or not isinstance(config.get(part), dict) or not isinstance(config[part].get("class_path"), str):
-            raise bad(f"{part}.class_path", "is missing: give the config that TerraTorch was trained with, such as config_deploy.yaml")
-        _check(config[part], (part,), set())
         if not isinstance(config[part].setdefault("init_args", {}), dict):
             raise bad(f"{part}.init_args", "must be a mapping")
+        for key, value in config[part]["init_args"].items():
+            wanted, said = SHAPES.get((part, key)) or ((object,), "")
+            if value is not None and not isinstance(value, wanted):
+                raise bad(f"{part}.init_args.{key}", f"is {str(value)[:100]!r}: give {said}")
     return config
 
 
@@ -113,8 +167,8 @@ def _row(name: str, pick, count: int) -> dict:
     mean, std = pick("means") or [], pick("stds") or []
     for field, values in (("means", mean), ("stds", std)):
         if isinstance(values, str):
-            raise not_exportable(f"config.data.init_args.{field} names a file")
-        if not isinstance(values, list):
+            raise bad(f"data.init_args.{field}", f"names a file, {values[:100]!r}, which is not here: write its numbers into the config")
+        if not isinstance(values, list) or not all(isinstance(one, (int, float, list)) for one in values):
             raise bad(f"data.init_args.{field}", "must be a list of numbers")
     have = have or list(range(len(mean) or count))
     if not have:
@@ -139,13 +193,34 @@ def inputs_of(config: dict) -> tuple[list[dict], dict]:
     if kind != "GenericMultiModalDataModule":
         raise not_exportable(f"config.data.class_path: {kind} reads and scales the files by its own code")
     rows = []
+
+    def of(key, name):
+        value = given.get(key)
+        if value is not None and not isinstance(value, dict):
+            raise bad(f"data.init_args.{key}", f"is {str(value)[:100]!r}: give one of each modality")
+        return (value or {}).get(name)
+
     for name in given.get("modalities") or []:
-        row = _row(str(name), lambda key, name=name: (given.get(key) or {}).get(name), 0)
+        row = _row(str(name), lambda key, name=name: of(key, name), 0)
         grep = given.get("image_grep")
         rows.append(row | {"suffix": grep.get(name) if isinstance(grep, dict) else grep})
     if not rows:
         raise bad("data.init_args.modalities", "is empty")
     return rows, rules | {"joined": bool(given.get("concat_bands"))}
+
+
+def frames_of(config: dict) -> int:
+    """Dates that the network takes at once."""
+    frames = (config["model"]["init_args"].get("model_args") or {}).get("backbone_num_frames", 1)
+    if isinstance(frames, bool) or not isinstance(frames, int) or not 1 <= frames <= 64:
+        raise bad("model.init_args.model_args.backbone_num_frames", f"is {str(frames)[:100]!r}: give a whole number, at most 64")
+    return frames
+
+
+def window_of(config: dict, task: str) -> tuple[int, int] | None:
+    """Of a network that gives one answer an image: the image that it was trained on, rows and columns."""
+    size = (config["model"]["init_args"].get("model_args") or {}).get("backbone_img_size")
+    return (size, size) if task in ("classification", "multilabel", "scalar_regression") and isinstance(size, int) else None
 
 
 def tiling_of(init_args: dict, tile: tuple[int, int] | None) -> dict:
@@ -157,10 +232,14 @@ def tiling_of(init_args: dict, tile: tuple[int, int] | None) -> dict:
     if tile:
         t = {"h": tile[0], "w": tile[1], "h_stride": tile[0] - min(16, tile[0] // 4), "w_stride": tile[1] - min(16, tile[1] // 4)}
     for name, value in t.items():
-        if not isinstance(value, int) or not 1 <= value <= 4096:
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 4096:
             raise bad("model.init_args.tiled_inference_parameters", f"{name} is {value!r}: give pixels, at most 4096")
+    for name in ("delta", "batch_size"):
+        value = 1 if given.get(name) is None else given[name]
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 4096:
+            raise bad("model.init_args.tiled_inference_parameters", f"{name} is {value!r}: give a whole number, at most 4096")
     # As terratorch does, so that no pixel is left out.
-    delta = min(given.get("delta", 8), (t["h"] - t["h_stride"]) // 2, (t["w"] - t["w_stride"]) // 2)
+    delta = min(8 if given.get("delta") is None else given["delta"], (t["h"] - t["h_stride"]) // 2, (t["w"] - t["w_stride"]) // 2)
     if delta < 0:
         raise bad("model.init_args.tiled_inference_parameters", "the stride is larger than the crop: pixels would be left out")
     return t | {

@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from answer import answered  # noqa: E402
 from checkpoint import load  # noqa: E402
-from config import Refused, inputs_of, outputs_of, read, task_of, tiling_of  # noqa: E402
+from config import Refused, frames_of, inputs_of, outputs_of, read, task_of, tiling_of, window_of  # noqa: E402
 from network import build, network  # noqa: E402
 from proof import export  # noqa: E402
 
@@ -24,14 +24,16 @@ def run(config_path: str, checkpoint_path: str, folder: str, tile: tuple[int, in
     kind, task = task_of(config)
     given = config["model"]["init_args"]
     rows, rules = inputs_of(config)
-    tiling = tiling_of(given, tile)
+    tiling = tiling_of(given, tile or window_of(config, task))
+    frames = frames_of(config) if rules["temporal"] else 1
     import torch
 
     torch.manual_seed(0)
+    print("Building the network of the config.", flush=True)
     model = build(config, kind)
     load(model, checkpoint_path)
+    print(f"The checkpoint fits: {sum(one.numel() for one in model.parameters())} parameters. Exporting.", flush=True)
     arguments = given["model_args"]
-    frames = arguments.get("backbone_num_frames", 1) if rules["temporal"] else 1
     shape = (*((frames,) if rules["temporal"] else ()), tiling["h"], tiling["w"])
     tiles = [torch.randn((2, len(row["select"]), *shape)) for row in rows]
     net = network(model, rows, rules["joined"])

@@ -7,14 +7,17 @@ says how it ended, ``log.txt`` what was printed; it always exits 0, so that the 
 
 import json
 import os
+import shutil
 import stat
 import sys
 import time
+from typing import BinaryIO
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from breach import Breach  # noqa: E402
 from confine import MB, uid_of  # noqa: E402
+from live import LiveLog  # noqa: E402
 from plain import plain, text  # noqa: E402
 from supervise import SHARED, supervise  # noqa: E402
 
@@ -38,16 +41,29 @@ def limits_of(checkpoint: int, scenes: int) -> dict:
     }
 
 
-def take(name: str, most: int) -> bytes | None:
-    """A regular file that the confined program left, never through a link."""
+def left(name: str, most: int) -> BinaryIO | None:
+    """A regular file that the confined program left, of at most so many bytes, never through a link."""
     try:
         handle = os.open(os.path.join(MADE, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
-    with open(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode) or os.fstat(handle).st_size > most:
-            return None
-        return file.read()
+    file = open(handle, "rb")
+    found = os.fstat(handle)
+    if stat.S_ISREG(found.st_mode) and found.st_size <= most:
+        return file
+    file.close()
+    return None
+
+
+def answer_of() -> dict:
+    """What the confined program says of its end. Raises ``Breach`` where it says nothing that can be read."""
+    file = left("answer.json", LONGEST_ANSWER)
+    if file:
+        with file:
+            said = json.loads(file.read())
+        if isinstance(said, dict) and "code" in said:
+            return said
+    raise Breach("processor.failed", "it left no answer")
 
 
 def run(job: dict, model: str, folder: str, out: str, log) -> dict:
@@ -65,14 +81,11 @@ def run(job: dict, model: str, folder: str, out: str, log) -> dict:
     command = ["/venv/bin/python", "-B", os.path.join(folder, "program", program), *paths, MADE]
     command += [os.path.join(folder, "job.json")] if scenes else [str(side) for side in job["tile"] or []]
     _, used = supervise(command, limits, (MADE, PRIVATE), uid, log)
-    said = json.loads(take("answer.json", LONGEST_ANSWER) or b"{}")
-    if not isinstance(said, dict) or "code" not in said:
-        raise Breach("processor.failed", "it left no answer")
-    if said["code"] is None:
-        for name in FILES:
-            if (found := take(name, limits["file_mb"] * MB)) is not None:
-                with open(os.path.join(out, name), "wb") as file:
-                    file.write(found)
+    said = answer_of()
+    for name in FILES if said["code"] is None else ():
+        if found := left(name, limits["file_mb"] * MB):
+            with found, open(os.path.join(out, name), "wb") as file:
+                shutil.copyfileobj(found, file, MB)
     return {"code": said["code"], "message": said.get("message"), "used": used}
 
 
@@ -88,7 +101,7 @@ def main() -> None:
     began = time.monotonic()
     with open(os.path.join(folder, "job.json"), encoding="utf-8") as file:
         job = json.load(file)
-    with open(os.path.join(out, "log.txt"), "wb") as log:
+    with LiveLog(os.path.join(out, "log.txt"), os.path.join(folder, "live")) as log:
         try:
             answer = run(job, model, folder, out, log)
         except Breach as breach:

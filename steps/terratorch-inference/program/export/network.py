@@ -7,6 +7,12 @@ from config import bad, not_exportable
 FROM_ELSEWHERE = ("ckpt", "checkpoint", "pretrained_cfg")
 
 
+def arguments_of(init_args: dict) -> dict:
+    """model_args without weights from elsewhere: all of them are in the checkpoint."""
+    given = {key: value for key, value in (init_args.get("model_args") or {}).items() if not any(word in key for word in FROM_ELSEWHERE)}
+    return given | {key: False for key in ("pretrained", "backbone_pretrained") if key in given}
+
+
 def build(config: dict, kind: str):
     """By the same factory as the task uses, without pretrained weights. Raises ``Refused``."""
     given = config["model"]["init_args"]
@@ -17,8 +23,7 @@ def build(config: dict, kind: str):
     import terratorch.models  # noqa: F401  registers everything
     from terratorch.registry import MODEL_FACTORY_REGISTRY
 
-    arguments = {key: value for key, value in given["model_args"].items() if not any(word in key for word in FROM_ELSEWHERE)}
-    arguments |= {key: False for key in ("pretrained", "backbone_pretrained") if key in arguments}
+    arguments = arguments_of(given)
     try:
         return MODEL_FACTORY_REGISTRY.build(given["model_factory"]).build_model(kind, **arguments).eval()
     except Exception as error:  # any of a hundred model classes
@@ -43,7 +48,7 @@ def network(model, rows: list[dict], joined: bool):
             else:
                 x = torch.cat(images, 1) if joined else dict(zip(names, images, strict=True))
             y = self.model(x).output
-            return y.unsqueeze(1) if y.ndim == 3 else y  # regression has lost its channel
+            return y.unsqueeze(1) if y.ndim in (1, 3) else y  # regression has lost its channel
 
     return Network().eval().requires_grad_(False)
 

@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from answer import answered  # noqa: E402
 from checkpoint import tensors_of  # noqa: E402
 from config import BATCH, STRIDE, WINDOW, Refused, last, read  # noqa: E402
+from network import arguments_of  # noqa: E402
 
 OURS = ("data", "model", "out_dtype")
 TRAINER = {
@@ -50,7 +51,7 @@ def scratch_config(config: dict, scenes: dict[str, str], folder: str) -> str:
     given = kept["model"]["init_args"]
     if not given.get("tiled_inference_parameters"):
         given["tiled_inference_parameters"] = TILED
-    given["model_args"] = {k: (False if k in ("pretrained", "backbone_pretrained") else v) for k, v in (given.get("model_args") or {}).items()}
+    given["model_args"] = arguments_of(given)
     target = os.path.join(folder, "predict.yaml")
     with open(target, "w", encoding="utf-8") as file:
         # Anchors written twice make terratorch's parser fail.

@@ -5,31 +5,56 @@ run over random tiles in batches 1, 3 and 2; the last resort is a graph of batch
 """
 
 import os
+import tempfile
 
 from config import not_exportable
 from network import with_fixed_pools
 
 OUTPUT = "y"
+# Protobuf writes no message of 2 GiB; the graph itself takes a few MB.
+MOST_IN_ONE_FILE = 1_900_000_000
 # (exporter, batch of the graph or None for any)
 TRIES = (("legacy", None), ("dynamo", None), ("legacy", 1), ("dynamo", 1))
 LARGEST_DIFFERENCE, MOST_FLIPS = 1e-4, 1e-4
 
 
-def write(net, tiles: list, names: list[str], path: str, exporter: str, batch: int | None) -> None:
+def size_of(net) -> int:
+    """Bytes of its tensors."""
+    return sum(one.numel() * one.element_size() for one in net.state_dict().values())
+
+
+def write(net, tiles: list, names: list[str], path: str, exporter: str, batch: int | None, most: int) -> None:
+    """``path``, and ``<path>.data`` beside it where the tensors take more than ``most`` bytes."""
     import torch
 
     for left in (path, f"{path}.data"):
         if os.path.exists(left):
             os.remove(left)
+    apart = size_of(net) > most
     if exporter == "legacy":
         free = None if batch else {name: {0: "n"} for name in (*names, OUTPUT)}
         options = {"opset_version": 17, "dynamo": False, "dynamic_axes": free}
         net = with_fixed_pools(net, tiles)
     else:
         shapes = None if batch else (tuple({0: torch.export.Dim("n", min=1, max=1024)} for _ in tiles),)
-        options = {"opset_version": 18, "dynamo": True, "dynamic_shapes": shapes, "external_data": False, "verbose": False}
-    with torch.no_grad():
-        torch.onnx.export(net, tuple(tiles), path, input_names=names, output_names=[OUTPUT], **options)
+        options = {"opset_version": 18, "dynamo": True, "dynamic_shapes": shapes, "external_data": apart, "verbose": False}
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as scratch:
+        # The legacy exporter leaves a file a tensor where a model is too large for protobuf.
+        target = os.path.join(scratch, os.path.basename(path)) if exporter == "legacy" else path
+        with torch.no_grad():
+            torch.onnx.export(net, tuple(tiles), target, input_names=names, output_names=[OUTPUT], **options)
+        if target != path and not apart:
+            os.replace(target, path)
+        elif target != path:
+            gather(target, path)
+
+
+def gather(graph: str, path: str) -> None:
+    """The graph as ``path``, all its tensors as ``<path>.data``."""
+    import onnx
+
+    where = {"all_tensors_to_one_file": True, "location": f"{os.path.basename(path)}.data", "size_threshold": 1024}
+    onnx.save_model(onnx.load(graph), path, save_as_external_data=True, convert_attribute=True, **where)
 
 
 def prove(net, tiles: list, names: list[str], path: str, batch: int | None) -> dict:
@@ -63,13 +88,13 @@ def passes(proof: dict) -> bool:
     return same and proof["argmax_flips"] <= MOST_FLIPS * max(proof["of"], 1)
 
 
-def export(net, tiles: list, names: list[str], path: str) -> dict:
+def export(net, tiles: list, names: list[str], path: str, most: int = MOST_IN_ONE_FILE) -> dict:
     """exporter, batch, tried and proof of the first try that passes. Raises ``model.not_exportable``."""
     tried: list[str] = []
     for exporter, batch in TRIES:
         said = f"{exporter}, batch {batch or 'n'}"
         try:
-            write(net, [tile[:batch] for tile in tiles], names, path, exporter, batch)
+            write(net, [tile[:batch] for tile in tiles], names, path, exporter, batch, most)
             proof = prove(net, tiles, names, path, batch)
         except Exception as error:  # an exporter's own, of any kind: the next one is tried
             while error.__cause__:
