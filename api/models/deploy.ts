@@ -67,11 +67,16 @@ export const deploy = async (
   row: ModelRow,
   body: z.output<typeof deployInput> | undefined,
 ): Promise<ModelRow> => {
-  const given = Object.fromEntries(
+  const given: Record<string, unknown> = Object.fromEntries(
     Object.entries(body ?? {}).filter(([, value]) => value !== null && value !== undefined),
   )
   const onboarding: Record<string, unknown> = { ...row.model_onboarding_config, ...given }
-  const { model_configs_url, model_checkpoint_url, fine_tuned_model_id } = onboarding
+  // A tune that the request names alone goes before URLs that the model was given earlier.
+  const byTuneAlone =
+    given.fine_tuned_model_id && !given.model_configs_url && !given.model_checkpoint_url
+  const { model_configs_url, model_checkpoint_url, fine_tuned_model_id } = byTuneAlone
+    ? given
+    : onboarding
   const both = !!model_configs_url && !!model_checkpoint_url
   if (!both && (!fine_tuned_model_id || model_configs_url || model_checkpoint_url))
     throw refused(

@@ -39,6 +39,7 @@ test('the raster programs keep what their own tests say, in the image that they 
         'stac-validator==4.1.2',
         'pystac==1.15.2',
         'rio-cogeo==7.0.4',
+        'pyyaml==6.0.4',
       ])
       .withMountedDirectory('/geodag', tests)
       .withMountedDirectory('/items', items)

@@ -15,10 +15,10 @@ const madeOf = (kind: string) =>
     .withExec(['python3', '/models.py', '/made', kind])
     .directory(`/made/${kind}`)
 
-/** Prints what two rasters of one band have in common. */
+/** Prints what two rasters have in common. */
 const COMPARE = `
 import json, numpy, rasterio
-ours, theirs = (rasterio.open(path).read(1) for path in ('/ours.tif', '/theirs.tif'))
+ours, theirs = (rasterio.open(path).read() for path in ('/ours.tif', '/theirs.tif'))
 values, counts = numpy.unique(theirs, return_counts=True)
 print(json.dumps({
     'same_size': ours.shape == theirs.shape,
@@ -94,3 +94,14 @@ test('Swin is wrong in every batch but the traced one: the proof finds it, and b
     expect(compared).toMatchObject({ same_size: true, differ: 0, values: 2 })
     expect(compared.rarest).toBeGreaterThan(0.005)
   }))
+
+test.each([
+  ['multilabel', 2, 0],
+  ['scalar', 2, 1e-3],
+])('a model of task %s gives one answer an image, that of torch', (kind, values, most) =>
+  session(async () => {
+    const { compared } = await runKind(kind)
+    expect(compared).toMatchObject({ same_size: true, values })
+    expect(compared.most).toBeLessThanOrEqual(most)
+  }),
+)

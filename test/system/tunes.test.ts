@@ -23,7 +23,8 @@ let base: string
 
 beforeAll(async () => {
   writeFileSync(scene, lakeScene(3))
-  writeFileSync(text, 'no checkpoint')
+  // New at each run of the tests, so that the engine knows no answer to it.
+  writeFileSync(text, `no checkpoint ${crypto.randomUUID()}`)
   service = await startService()
   base = (await service.launch('start')).url
   anna = await service.client(base, 'anna@example.org')
@@ -51,6 +52,16 @@ const exported = async (id: string) => {
   }
   throw new Error('the export did not end')
 }
+
+const deployed = async (id: string) => {
+  for (let n = 0; n < 3000; n++) {
+    const { body } = await anna.get(`/v2/models/${id}`)
+    if (/COMPLETED|FAILED/.test(body.status)) return body
+    await sleep(200)
+  }
+  throw new Error('the deployment did not end')
+}
+const NO_URLS = { model_configs_url: null, model_checkpoint_url: null }
 
 /** The step of a run's one scene that runs the model. */
 const modelStep = async (client: Client, id: string) =>
@@ -100,7 +111,18 @@ test('geostudio 0.1.5, unmodified: upload a tune, try it out, run it, download a
   expect((await anna.ended(again.body.id)).inference.status).toBe('COMPLETED')
 })
 
-test('a model that cannot run is told at once, by name and with a log, and is not run', async () => {
+/** A log as it comes: the text until `sign` is in it, and all of it. */
+const followed = async (url: string, sign: string) => {
+  const reader = (await fetch(`${url}&follow=true`)).body!.pipeThrough(new TextDecoderStream())
+  let [until, whole] = ['', '']
+  for await (const text of reader) {
+    whole += text
+    if (!until && whole.includes(sign)) until = whole
+  }
+  return { until, whole }
+}
+
+test('a model that cannot run is told at once, by name and with a log that is read while it runs, and is not run', async () => {
   const id = await upload(await anna.share(text, 'text.ckpt'))
   const request = {
     model_display_name: 'geofm-sandbox-models',
@@ -114,13 +136,81 @@ test('a model that cannot run is told at once, by name and with a log, and is no
     422,
     expect.stringMatching(/Tune in state: (Pending|In_progress|Failed)/),
   ])
+  const { logs_presigned_url } = (await anna.get(`/v2/tunes/${id}`)).body
+  const log = await followed(logs_presigned_url, 'Building the network of the config.')
+  // The program's own line, before its end.
+  expect(log.until).toMatch(/checkpoint: \d+ bytes/)
+  expect(log.until).not.toContain('model.bad_checkpoint')
   const ended = await exported(id)
   expect(ended).toMatchObject({ status: 'Failed', error: { code: 'model.bad_checkpoint' } })
   expect(await (await fetch(ended.logs_presigned_url)).text()).toContain('model.bad_checkpoint')
+  const forged = logs_presigned_url.replace(/signature=../, 'signature=zz')
+  expect((await fetch(forged)).status).toBe(403)
   expect((await anna.post(`/v2/tunes/${id}/try-out`, request)).status).toBe(422)
   expect((await bob.get(`/v2/tunes/${id}`)).status).toBe(404)
   expect((await bob.call('DELETE', `/v2/tunes/${id}`)).status).toBe(404)
+
+  const { body: model } = await anna.post('/v2/models', { display_name: 'cannot' })
+  const deploy = (body: object) => anna.post(`/v2/models/${model.id}/deploy`, body)
+  const told = async (body: object) => {
+    const { status, body: answer } = await deploy(body)
+    return [status, answer.detail[0].loc.at(-1), answer.detail[0].msg]
+  }
+  expect(await told({ fine_tuned_model_id: id })).toEqual([
+    ...[422, 'fine_tuned_model_id', expect.stringContaining('model.bad_checkpoint')],
+  ])
+  expect(await told({ fine_tuned_model_id: 'geotune-none' })).toEqual([
+    ...[422, 'fine_tuned_model_id', expect.stringContaining('GET /v2/tunes')],
+  ])
+  expect(
+    await told({ fine_tuned_model_id: id, model_configs_url: 'https://x.example.org/a' }),
+  ).toEqual([422, 'body', expect.stringContaining('Both model_checkpoint_url')])
   expect((await anna.call('DELETE', `/v2/tunes/${id}`)).status).toBe(204)
+
+  await deploy({
+    model_configs_url: await anna.share(config, 'config.yaml'),
+    model_checkpoint_url: await anna.share(text, 'text.ckpt'),
+  })
+  const failed = await deployed(model.id)
+  expect(failed).toMatchObject({ status: 'DEPLOY_FAILED', error: { code: 'model.bad_checkpoint' } })
+  expect(await (await fetch(failed.logs_presigned_url)).text()).toContain('model.bad_checkpoint')
+  // What has failed may be tried again, by a tune as well.
+  const { status, body } = await deploy({ fine_tuned_model_id: 'geotune-tiny-water', ...NO_URLS })
+  expect([status, body.status]).toEqual([200, 'DEPLOY_REQUESTED'])
+  expect((await anna.get(`/v2/models/${model.id}`)).body).toMatchObject({ status: 'COMPLETED' })
+})
+
+test('tunes and models in one list, newest first, each for those who may run it', async () => {
+  const row = { train_options: '{}', inference: null, created_by: 'anna@example.org' }
+  const tune = { ...row, id: 'geotune-listed', name: 'Listed one', status: 'Pending' }
+  await service.db.insertInto('tune').values(tune).execute()
+  const { body: model } = await anna.post('/v2/models', { display_name: 'listed-two' })
+  const list = async (query: string, client = anna) =>
+    (await client.get(`/v2/tunes-and-models?${query}`)).body
+  const mine = await list('name=LISTED')
+  expect(mine).toMatchObject({ total_records: 2, page_count: 2 })
+  expect(mine.results).toEqual([
+    {
+      ...{ id: model.internal_name, model_id: model.id, name: 'listed-two', status: 'PENDING' },
+      ...{ shared: false, description: '', model_type: 'Model', active_: true },
+      ...{ created_by_: 'anna@example.org', created_at_: model.created_at },
+      updated_at_: model.updated_at,
+    },
+    expect.objectContaining({ id: tune.id, model_id: null, model_type: 'Tune', status: 'Pending' }),
+  ])
+  const names = async (query: string) => (await list(query)).results.map(({ name }: any) => name)
+  expect(await names('name=listed&type=Tune')).toEqual(['Listed one'])
+  expect(await names('name=listed&type=Model')).toEqual(['listed-two'])
+  expect(await names('name=listed&status=Pending&status=Failed')).toEqual(['Listed one'])
+  expect(await names('name=listed&limit=1&skip=1')).toEqual(['Listed one'])
+  expect(await names('name=listed&shared=true')).toEqual([])
+  expect(await names('shared=true')).toEqual(
+    expect.arrayContaining(['tiny-water', 'geofm-sandbox-models']),
+  )
+  expect((await list('name=listed', bob)).results).toEqual([])
+  expect((await anna.get('/v2/tunes-and-models?type=Other')).status).toBe(422)
+  const tunes = (await anna.get('/v2/tunes?name=listed&shared=false')).body
+  expect(tunes.results.map(({ id }: any) => id)).toEqual([tune.id])
 })
 
 test('addresses are those of files: no other scheme, no private host, no ended URL', async () => {
@@ -143,17 +233,21 @@ test('a model is deployed by the same export, and shared options make it run', a
     model_input_data_spec,
     geoserver_push,
   })
-  const deployed = await anna.post(`/v2/models/${made.body.id}/deploy`, {
+  const asked = await anna.post(`/v2/models/${made.body.id}/deploy`, {
     model_configs_url: await anna.share(config, 'config.yaml'),
     model_checkpoint_url: await anna.share(checkpoint, 'best.ckpt'),
   })
-  expect(deployed.body).toMatchObject({ status: 'DEPLOY_REQUESTED' })
-  let model: any
-  for (let n = 0; n < 3000 && !/COMPLETED|FAILED/.test(model?.status); n++) {
-    model = (await anna.get(`/v2/models/${made.body.id}`)).body
-    await sleep(200)
-  }
+  expect(asked.body).toMatchObject({ status: 'DEPLOY_REQUESTED' })
+  const model = await deployed(made.body.id)
   expect(model.status).toBe('COMPLETED')
+  const kept = async () =>
+    service.db
+      .selectFrom('inf_model')
+      .select('stored_bytes')
+      .where('id', '=', made.body.id)
+      .executeTakeFirstOrThrow()
+  const bytes = statSync(config).size + statSync(checkpoint).size
+  expect(Number((await kept()).stored_bytes)).toBe(bytes)
   expect(model.inference.checkpoint).toMatchObject({
     sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
   })

@@ -50,15 +50,24 @@ SWIN = {
 }
 
 
+def whole(**head) -> dict:
+    """A network that gives one answer an image."""
+    given = prithvi(1)
+    given["necks"] = [{"name": "SelectIndices", "indices": [3]}, {"name": "ReshapeTokensToImage"}]
+    return {key: value for key, value in given.items() if not key.startswith(("decoder", "head"))} | {"decoder": "IdentityDecoder", **head}
+
+
 def statistics(bands: int) -> dict:
     return {"means": [0.1 + 0.02 * band for band in range(bands)], "stds": [0.07 + 0.01 * band for band in range(bands)]}
 
 
-def config(task: str, arguments: dict, module: str, data: dict, tiles: dict, **given) -> dict:
+def config(task: str, arguments: dict, module: str, data: dict, tiles: dict | None, **given) -> dict:
+    if tiles:
+        given["tiled_inference_parameters"] = tiles
     return {
         "model": {
             "class_path": f"terratorch.tasks.{task}",
-            "init_args": {"model_factory": "EncoderDecoderFactory", "model_args": arguments, "tiled_inference_parameters": tiles, **given},
+            "init_args": {"model_factory": "EncoderDecoderFactory", "model_args": arguments, **given},
         },
         "data": {"class_path": f"terratorch.datamodules.{module}", "init_args": {**DATASET, **data}},
     }
@@ -108,7 +117,45 @@ KINDS = {
         ),
         {"": 6}, 300, 260,
     ),
+    # terratorch predict writes one answer an image by ImageFolder's rules, and of several labels none: torch itself is asked.
+    "multilabel": (
+        config(
+            "MultiLabelClassificationTask", whole(num_classes=3), "GenericNonGeoClassificationDataModule",
+            {"num_classes": 3, "constant_scale": 0.0001, "dataset_bands": SIX, "output_bands": SIX, **statistics(6)},
+            None, loss="bce",
+        ),
+        {"": 6}, 64, 64,
+    ),
+    "scalar": (
+        config(
+            "ScalarRegressionTask", whole(num_outputs=2), "GenericNonGeoClassificationDataModule",
+            {"num_classes": 2, "constant_scale": 0.0001, "dataset_bands": SIX, "output_bands": SIX, **statistics(6)},
+            None, loss="mse", num_outputs=2,
+        ),
+        {"": 6}, 64, 64,
+    ),
 }  # fmt: skip
+# What the heads of these are made to say of the scene: labels on both sides of 0.5, values with a fraction.
+SAID = {"multilabel": [0.7, -0.4, 0.2], "scalar": [12.25, -3.5]}
+
+
+def answer(place: str, kind: str, model, given: dict) -> None:
+    """``checkpoint.ckpt`` and ``predicted.tif`` of a model that gives one answer an image, by torch alone."""
+    data = given["data"]["init_args"]
+    with rasterio.open(f"{place}/scene.tif") as file:
+        pixels, profile = file.read().astype("float32") * numpy.float32(data["constant_scale"]), file.profile
+    means, stds = (numpy.array(data[key], "float32")[:, None, None] for key in ("means", "stds"))
+    x = torch.from_numpy((pixels - means) / stds)[None]
+    last = [module for module in model.head.modules() if isinstance(module, torch.nn.Linear)][-1]
+    with torch.no_grad():
+        last.bias += torch.tensor(SAID[kind]) - model(x).output[0]
+        y = model(x).output[0]
+    torch.save({"state_dict": {f"model.{key}": value for key, value in model.state_dict().items()}}, f"{place}/checkpoint.ckpt")
+    labels = kind == "multilabel"
+    values = (torch.sigmoid(y) > 0.5).numpy().astype("int16") if labels else y.numpy()
+    profile |= {"count": len(values), "dtype": str(values.dtype), "nodata": -1 if labels else -9999}
+    with rasterio.open(f"{place}/predicted.tif", "w", **profile) as file:
+        file.write(numpy.broadcast_to(values[:, None, None], (len(values), file.height, file.width)))
 
 
 def scene(kind: str, name: str, bands: int, rows: int, columns: int) -> numpy.ndarray:
@@ -152,9 +199,9 @@ def make(folder: str, kind: str) -> None:
     place = os.path.join(folder, kind)
     os.makedirs(place)
     torch.manual_seed(7)
-    name = "regression" if "Regression" in given["model"]["class_path"] else "segmentation"
+    task = given["model"]["class_path"]
+    name = {"multilabel": "classification", "scalar": "scalar_regression"}.get(kind, "regression" if "Regression" in task else "segmentation")
     model = MODEL_FACTORY_REGISTRY.build("EncoderDecoderFactory").build_model(name, **given["model"]["init_args"]["model_args"]).eval()
-    torch.save({"state_dict": weigh(model, given), "pytorch-lightning_version": "2.6.6"}, f"{place}/checkpoint.ckpt")
     roots = {}
     for modality, bands in rasters.items():
         roots[modality] = os.path.join("/tmp", "scenes", kind, modality or "one")
@@ -173,6 +220,9 @@ def make(folder: str, kind: str) -> None:
         dumper = yaml.SafeDumper
         dumper.ignore_aliases = lambda *_: True  # anchors make terratorch's parser fail
         yaml.dump(given | {"trainer": {"accelerator": "cpu", "logger": False, "enable_checkpointing": False}}, file, dumper)
+    if kind in SAID:
+        return answer(place, kind, model, given)
+    torch.save({"state_dict": weigh(model, given), "pytorch-lightning_version": "2.6.6"}, f"{place}/checkpoint.ckpt")
     scratch = f"/tmp/scratch/{kind}"
     os.makedirs(scratch)
     os.chdir(scratch)  # predict rewrites its config in the working directory

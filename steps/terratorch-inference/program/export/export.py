@@ -26,6 +26,7 @@ def run(config_path: str, checkpoint_path: str, folder: str, tile: tuple[int, in
     rows, rules = inputs_of(config)
     tiling = tiling_of(given, tile or window_of(config, task))
     frames = frames_of(config) if rules["temporal"] else 1
+    os.environ.setdefault("LOGNAME", "export")  # the dynamo exporter asks for the user's name, and the sandbox's has none
     import torch
 
     torch.manual_seed(0)

@@ -40,13 +40,11 @@ def write(net, tiles: list, names: list[str], path: str, exporter: str, batch: i
         options = {"opset_version": 18, "dynamo": True, "dynamic_shapes": shapes, "external_data": apart, "verbose": False}
     with tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as scratch:
         # The legacy exporter leaves a file a tensor where a model is too large for protobuf.
-        target = os.path.join(scratch, os.path.basename(path)) if exporter == "legacy" else path
+        parts = os.path.join(scratch, os.path.basename(path)) if apart and exporter == "legacy" else None
         with torch.no_grad():
-            torch.onnx.export(net, tuple(tiles), target, input_names=names, output_names=[OUTPUT], **options)
-        if target != path and not apart:
-            os.replace(target, path)
-        elif target != path:
-            gather(target, path)
+            torch.onnx.export(net, tuple(tiles), parts or path, input_names=names, output_names=[OUTPUT], **options)
+        if parts:
+            gather(parts, path)
 
 
 def gather(graph: str, path: str) -> None:
