@@ -644,6 +644,7 @@ export interface components {
         readonly TunesAndModels: {
             readonly total_records: number;
             readonly page_count: number;
+            readonly next_cursor?: string | null;
             readonly results: readonly components["schemas"]["TuneOrModel"][];
         };
     };
