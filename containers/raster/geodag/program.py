@@ -61,9 +61,13 @@ def _age() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) - began
 
 
+def _late(seconds: int) -> tuple[str, str]:
+    return "step.timeout", f"took longer than {seconds} s; ask for a smaller area"
+
+
 def _alarm(seconds: int):
     def ring(_signal, _frame):
-        raise StepError("step.timeout", f"took longer than {seconds} s; ask for a smaller area")
+        raise StepError(*_late(seconds))
 
     signal.signal(signal.SIGALRM, ring)
     signal.alarm(seconds)
@@ -79,6 +83,8 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
+# After its time for what a program tidies up; a library that does not come back to Python is not told that it is over.
+GRACE_SECONDS = 30
 PR_SET_PDEATHSIG = 1  # prctl(2): the child does not outlive its parent
 # Seconds of processor that the parent used before it forked: loading the libraries is the program's own time.
 loading = 0.0
@@ -100,14 +106,15 @@ def run(main, timeout_seconds: int = 1800, crashed: tuple[str, str] = CRASHED) -
     sys.stdout.flush()
     child = os.fork()
     if child:
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        code, late = _wait(child, timeout_seconds + GRACE_SECONDS)
         if code >= 0:
             os._exit(code)
-        ended = (
-            ("step.memory", "the program was killed, most likely for lack of memory; ask for a smaller area")
-            if code == -signal.SIGKILL
-            else (crashed[0], crashed[1].format(signal=signal.Signals(-code).name))
-        )
+        if late:
+            ended = _late(timeout_seconds)
+        elif code == -signal.SIGKILL:
+            ended = ("step.memory", "the program was killed, most likely for lack of memory; ask for a smaller area")
+        else:
+            ended = (crashed[0], crashed[1].format(signal=signal.Signals(-code).name))
         error = dict(zip(("code", "message"), ended))
     else:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -127,6 +134,21 @@ def run(main, timeout_seconds: int = 1800, crashed: tuple[str, str] = CRASHED) -
     # All is on disk: what the interpreter and GDAL would still tidy up ends with the container.
     sys.stdout.flush()
     os._exit(0)
+
+
+def _wait(child: int, seconds: int) -> tuple[int, bool]:
+    """(exit code of ``child``, whether it had to be killed because it took longer)"""
+    killed = []
+
+    def ring(_signal, _frame):
+        killed.append(child)
+        os.kill(child, signal.SIGKILL)
+
+    signal.signal(signal.SIGALRM, ring)
+    signal.alarm(seconds)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    signal.alarm(0)
+    return code, bool(killed)
 
 
 def _error(main, job: Job, timeout_seconds: int) -> dict | None:

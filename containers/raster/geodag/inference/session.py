@@ -21,6 +21,7 @@ DTYPES = {
 NUMBERS = {*DTYPES, "tensor(bool)"}
 # Measured: 0.84 GB resident for 393 MB of weights, 2.6 GB for 1,297 MB, at any batch from 1 to 16.
 LOADED = 2.1
+LARGEST_SIDE = 65_536
 
 
 def threads() -> int:
@@ -84,15 +85,22 @@ class Model:
             onnxruntime.preload_dlls()
         try:
             return onnxruntime.InferenceSession(path, options, providers=wanted)
+        except StepError:  # the step's time is over
+            raise
         except Exception as failure:
             if "bad_alloc" in str(failure) or "allocate memory" in str(failure):
                 said = f"the model of {megabytes(self.weights)} MB does not fit into memory when it is loaded"
                 raise StepError("model.memory", f"{said}: run it on a larger machine, or export it smaller (float16)") from failure
-            raise StepError("model.unreadable", f"the weights are not an ONNX model that onnxruntime runs: {failure}") from failure
+            raise StepError("model.unreadable", f"the weights are not an ONNX model that onnxruntime runs: {graph.printable(failure, 500)}") from failure
 
     def _port(self, found) -> Port:
+        name = graph.printable(found.name)
         if found.type not in DTYPES:
-            raise StepError("model.bad_input", f"input {found.name} of the model is {found.type}: it must be a tensor of numbers")
+            raise StepError("model.bad_input", f"input {name} of the model is {found.type}: it must be a tensor of numbers")
+        large = [size for size in found.shape if isinstance(size, int) and size > LARGEST_SIDE]
+        if large:
+            said = f"input {name} of the model has a side of {large[0]}, at most {LARGEST_SIDE} are fed"
+            raise StepError("model.bad_input", f"{said}: export it with the size of a window")
         return Port(found.name, tuple(found.shape), DTYPES[found.type])
 
     def _output(self, named: str | None, ranks):
@@ -116,8 +124,10 @@ class Model:
         """The output that is taken. Fails with ``model.bad_input``; raises MemoryError where it does not fit."""
         try:
             return self.session.run([self.output], feeds)[0]
+        except StepError:  # the step's time is over
+            raise
         except Exception as failure:
             if "bad_alloc" in str(failure) or "allocate memory" in str(failure):
                 raise MemoryError from failure
             shapes = ", ".join(f"{name} {list(x.shape)}" for name, x in feeds.items())
-            raise StepError("model.bad_input", f"the model refuses {shapes}: {failure}") from failure
+            raise StepError("model.bad_input", f"the model refuses {shapes}: {graph.printable(failure, 500)}") from failure
