@@ -101,7 +101,8 @@ def test_classes_of_a_task_are_let_in(name):
 TAGS = (
     '!!python/object/apply:os.system ["touch /tmp/pwned"]', "!!python/object/new:subprocess.Popen [[touch, /tmp/pwned]]",
     "!!python/name:os.system", "!!python/module:os", "!!python/object:os.X {}", '!!python/object/apply:eval ["1"]', "!!timestamp 2024-99-99",
-    "!!int abc", "!!float abc", "!evil x",
+    "!!int abc", "!!float abc", "!evil x", "!!python/object/new:os.system [touch /tmp/pwned]", "!!python/tuple [1]", "!!python/complex 1j",
+    "!!python/object/apply:os.system {args: [touch /tmp/pwned]}", "!!binary x", "!!omap [1]", "!<tag:yaml.org,2002:python/name:os.system> x",
 )  # fmt: skip
 
 
@@ -117,6 +118,44 @@ def test_tags_of_yaml_make_nothing(tag):
 def test_lists_in_lists_end_by_name(closed):
     code, message = refusal(data("other: " + "[" * 5000 + ("]" * 5000 if closed else "")))
     assert code == "model.bad_config" and message.startswith("config: is no plain YAML")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("!!timestamp 2024-01-01", "is a date: put it in quotes"),
+        ("!!set {a, b}", "is a set"),
+        ("!!binary aGVsbG8=", "is a bytes"),
+        ("!!pairs [a: {class_path: os.system}]", "is a tuple"),
+        ("!!omap [a: {class_path: os.system}]", "is a tuple"),
+        ("0x" + "f" * 20_000, "more than 63 bits"),
+        ("-9223372036854775809", "more than 63 bits"),
+        ("9" * 4000, "more than 63 bits"),
+    ],
+)
+@pytest.mark.parametrize("place", [data, model], ids=["data", "model"])
+def test_values_that_are_no_text_and_no_number_of_json_are_told(place, value, said):
+    code, message = refusal(place(f"other: [{value}]"))
+    assert code == "model.bad_config" and said in message and ".init_args.other.0" in message and len(message) < 300
+
+
+def test_scalars_are_those_of_terratorchs_parser():
+    given = reader.read(data("other: [1e-4, -1E+2, .5e1, 2.5e-3, 2024-01-01, 12, 1.5, '1e-4', 1e, e4, 1e4x, true]"))["data"]["init_args"]["other"]
+    assert given == [0.0001, -100.0, 5.0, 0.0025, "2024-01-01", 12, 1.5, "1e-4", "1e", "e4", "1e4x", True]
+
+
+@pytest.mark.parametrize("field", ["means", "stds"])
+@pytest.mark.parametrize("values", ["[.nan, 1, 1, 1, 1, 1]", "[.inf]", "[a]", "[[1, .nan]]", "[{a: 1}]"])
+def test_means_and_stds_are_numbers(field, values):
+    code, message = refusal(data(f"{field}: {values}").replace(f"\n    {field}:\n", "\n    other:\n"))
+    assert (code, message) == ("model.bad_config", f"config.data.init_args.{field}: must be a list of numbers")
+
+
+def test_nothing_is_divided_by_0_or_scaled_by_nan():
+    code, message = refusal(data("stds: [0.1, 0.0]").replace("\n    stds:\n", "\n    other:\n"))
+    assert code == "model.bad_config" and "stds: holds a 0" in message
+    code, message = refusal(data("constant_scale: .nan").replace("    constant_scale: 0", "    other: 0"))
+    assert code == "model.bad_config" and "constant_scale" in message
 
 
 def bomb(levels: int) -> str:

@@ -92,3 +92,7 @@ def load(model, path: str) -> None:
     except RuntimeError as error:
         why = " ".join(str(error).split())[:600]
         raise Refused("model.bad_checkpoint", f"checkpoint: does not fit the network of the config, take the two of one training: {why}") from error
+    broken = [name for name, value in model.named_parameters() if not value.isfinite().all()]
+    if broken:
+        said = f"{len(broken)} of its tensors hold NaN or infinity ({', '.join(broken[:3])})"
+        raise Refused("model.bad_checkpoint", f"checkpoint: {said}, so that every answer would be NaN: take one from before the training diverged")

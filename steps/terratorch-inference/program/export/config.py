@@ -4,6 +4,7 @@ Source: terratorch 1.2, ``terratorch/datamodules/generic_*.py`` and ``terratorch
 """
 
 import builtins
+import math
 import re
 import sys
 
@@ -81,6 +82,11 @@ def _check(node, at: tuple[str, ...], seen: set[int]) -> None:
         if isinstance(node, dict) and not isinstance(key, str):
             raise bad(".".join(at), f"the key {str(key)[:100]!r} is no text: put it in quotes")
         where = (*at, str(key))
+        # Such as a date, a set, bytes or pairs: none of them is text, and some of them hold more that would have to be checked.
+        if value is not None and not isinstance(value, (str, int, float, list, dict)):
+            raise bad(".".join(where), f"is a {type(value).__name__}: put it in quotes")
+        if isinstance(value, int) and value.bit_length() > 63:
+            raise bad(".".join(where), "is a number of more than 63 bits")
         if _is_class(where, value):
             rule = next(rule for start, rule in ALLOWED if where[: len(start)] == start)
             named = isinstance(value, str) and re.fullmatch(rule, value)
@@ -102,12 +108,24 @@ def _count(node, at: str, counted: dict[int, int], above: set[int]) -> int:
     return counted[id(node)]
 
 
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """Reads scalars as TerraTorch's own parser does (jsonargparse 4.53, ``get_yaml_default_loader``): 1e-4 is a number, a date is text."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in rules if not tag.endswith((":timestamp", ":value"))]
+        for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?(?:\d[\d_]*\.?[\d_]*|\.[\d_]+)[eE][-+]?\d+$"), list("-+.0123456789"))
+
+
 def read(text: str) -> dict:
     """The config as plain values. Raises ``Refused``: ``model.bad_config``, ``model.forbidden_class``."""
     if len(text) > LARGEST:
         raise Refused("model.bad_config", f"config: is larger than {LARGEST} characters: give TerraTorch's YAML")
     try:
-        config = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        config = yaml.load(text, Loader=_Loader)
         for part in ("model", "data"):
             if not isinstance(config, dict) or not isinstance(config.get(part), dict) or not isinstance(config[part].get("class_path"), str):
                 raise bad(f"{part}.class_path", "is missing: give the config that TerraTorch was trained with, such as config_deploy.yaml")
@@ -159,6 +177,10 @@ def _positions(have: list, want: list, field: str) -> list[int]:
     return [have.index(band) for band in want]
 
 
+def _is_number(value) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
 def _row(name: str, pick, count: int) -> dict:
     """One input; ``pick`` reads a key of data.init_args. ``count`` bands where the config names none."""
     have = bands_of(pick("predict_dataset_bands") or pick("dataset_bands"), "dataset_bands")
@@ -168,12 +190,16 @@ def _row(name: str, pick, count: int) -> dict:
     for field, values in (("means", mean), ("stds", std)):
         if isinstance(values, str):
             raise bad(f"data.init_args.{field}", f"names a file, {values[:100]!r}, which is not here: write its numbers into the config")
-        if not isinstance(values, list) or not all(isinstance(one, (int, float, list)) for one in values):
+        if not isinstance(values, list) or not all(_is_number(one) for row in values for one in (row if isinstance(row, list) else [row])):
             raise bad(f"data.init_args.{field}", "must be a list of numbers")
+    if any(one == 0 for row in std for one in (row if isinstance(row, list) else [row])):
+        raise bad("data.init_args.stds", "holds a 0, which no value can be divided by: give the band's standard deviation")
     have = have or list(range(len(mean) or count))
     if not have:
         raise bad("data.init_args.dataset_bands", "is missing: name the bands of the file, in order")
     scale = pick("constant_scale")
+    if scale is not None and not all(map(_is_number, scale if isinstance(scale, list) else [scale])):
+        raise bad("data.init_args.constant_scale", f"is {str(scale)[:100]!r}: give a number")
     row = {"name": name, "bands": have, "select": _positions(have, want or have, key), "scale": 1 if scale is None else scale}
     # Without both of them terratorch does not normalise.
     return row | ({"mean": mean, "std": std} if mean and std else {"mean": None, "std": None})
