@@ -30,8 +30,12 @@ export interface Answer {
 }
 
 /** The export of a config and a checkpoint, in the sandbox. */
-export const exportOf = async (config: string, checkpoint?: File): Promise<Answer> => {
-  const env = { dag, assets: withModel(config, checkpoint), runKey: 'x', secrets: {} }
+export const exportOf = async (
+  config: string,
+  checkpoint?: File,
+  project = withModel(config, checkpoint),
+): Promise<Answer> => {
+  const env = { dag, assets: project, runKey: 'x', secrets: {} }
   const out = await exported(env, {
     config: { file: MODEL_FILES.config },
     checkpoint: { file: MODEL_FILES.checkpoint },

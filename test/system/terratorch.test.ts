@@ -1,4 +1,4 @@
-import { dag } from '@dagger.io/dagger'
+import { dag, ReturnType } from '@dagger.io/dagger'
 import { expect, test } from 'vitest'
 import { compose } from '../../pipelines/compose.ts'
 import { modelOfConfig } from '../../pipelines/model.ts'
@@ -7,6 +7,7 @@ import { inferenceRequest } from '../../pipelines/request.ts'
 import { assets, root, session } from '../support/engine.ts'
 import { CONFIG, exportOf, madeByTorch, terratorch, withModel } from '../support/terratorch.ts'
 
+const EXPORT_PROGRAM = 'steps/terratorch-inference/program/export'
 const raster = () => assets().directory('containers/raster').dockerBuild()
 
 /**
@@ -33,7 +34,7 @@ test('the image of TerraTorch builds: Debian, torch and 120 wheels, three to fiv
   }))
 
 /** Runs scenes of scenes.py by a config and the checkpoint of tiny-water; what each step said, and how the masks compare. */
-const runScenes = async (config: string, names: readonly string[]) => {
+const runScenes = async (config: string, names: readonly string[], project = withModel(config)) => {
   const scenes = raster()
     .withMountedFile('/scenes.py', dag.host().file(`${root}/test/terratorch/scenes.py`))
     .withExec(['mkdir', '-p', '/made'])
@@ -41,7 +42,7 @@ const runScenes = async (config: string, names: readonly string[]) => {
     .directory('/made')
   const files = names.map((name) => `${name}_S2.tif`)
   const plan = planInference(inferenceRequest.parse({}), modelOfConfig(config), { files })
-  const env = { dag, assets: withModel(config), runKey: plan.inference_id, secrets: {} }
+  const env = { dag, assets: project, runKey: plan.inference_id, secrets: {} }
   const { outputs, manifest } = await compose(env, plan, scenes)
   const errors = manifest.tasks.flatMap(({ steps }) => steps.map(({ error }) => error))
   expect(errors.filter(Boolean)).toEqual([])
@@ -74,6 +75,31 @@ test('config and checkpoint alone give what terratorch predict gave, pixel for p
       expect(gaps, name).toBe(name === 'odd.tif' ? 400 : 0)
       expect(water, name).toBeGreaterThan(100)
     }
+  }))
+
+/** The project whose export program takes a model of 100 kB for one that protobuf cannot hold. */
+const inTwoFiles = async () => {
+  const proof = `${EXPORT_PROGRAM}/proof.py`
+  const text = await assets().file(proof).contents()
+  const small = text.replace(/^MOST_IN_ONE_FILE = [\d_]+$/m, 'MOST_IN_ONE_FILE = 100_000')
+  expect(small).not.toBe(text)
+  return withModel().withNewFile(proof, small)
+}
+
+test('a model whose tensors lie in a file of their own gives the same pixels', () =>
+  session(async () => {
+    const project = await inTwoFiles()
+    const { out, code, message } = await exportOf(CONFIG, undefined, project)
+    expect(code, message).toBe(null)
+    expect(await out.entries()).toEqual(
+      expect.arrayContaining(['model.onnx', 'model.onnx.data', 'runtime.json']),
+    )
+    const bytes = (name: string) => out.file(name).size()
+    expect(await bytes('model.onnx.data')).toBeGreaterThan(600_000)
+    expect(await bytes('model.onnx')).toBeLessThan((await bytes('model.onnx.data')) / 2)
+    const { compared } = await runScenes(CONFIG, ['odd'], project)
+    expect(compared['odd.tif']).toEqual([0, expect.any(Number), 400])
+    expect(compared['odd.tif']![1]).toBeGreaterThan(100)
   }))
 
 test('what is not exported is run by TerraTorch itself, in the same sandbox', () =>
@@ -159,4 +185,21 @@ test('a checkpoint that runs a command is read for its tensors; another ends by 
       expect(log).not.toContain('PWNED')
       expect(code, message).toBe('model.bad_checkpoint')
     }
+  }))
+
+test('checkpoints of strangers: no code of theirs runs, each ends by a name or by its tensors', () =>
+  session(async () => {
+    const ran = terratorch()
+      .withExec(['python3', '-m', 'pip', 'install', '-q', 'pytest==8.4.2'])
+      .withMountedDirectory('/tests', dag.host().directory(`${root}/test/terratorch`))
+      .withMountedDirectory('/export', assets().directory(EXPORT_PROGRAM))
+      .withEnvVariable('GEODAG_EXPORT', '/export')
+      .withWorkdir('/tests')
+      .withExec(['python3', '-m', 'pytest', '-q', '-p', 'no:cacheprovider', '-W', 'ignore', '.'], {
+        expect: ReturnType.Any,
+      })
+    const [code, said] = [await ran.exitCode(), await ran.stdout()]
+    console.log(`geodag: pytest: ${said.trim().split('\n').at(-1)}`)
+    expect(code, said).toBe(0)
+    expect(Number(/(\d+) passed/.exec(said)?.[1])).toBeGreaterThan(180)
   }))

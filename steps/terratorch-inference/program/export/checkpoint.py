@@ -3,6 +3,7 @@
 import os
 import pickle
 import types
+import zipfile
 
 from config import Refused
 
@@ -50,6 +51,17 @@ def _is_safetensors(path: str) -> bool:
     return len(head) == 9 and head[8:] == b"{" and int.from_bytes(head[:8], "little") < os.path.getsize(path)
 
 
+def _is_zipped(path: str) -> bool:
+    """Whether it is a zip of ``torch.save``. Raises ``ValueError`` where its parts are not as torch writes them."""
+    with open(path, "rb") as file:
+        if file.read(4) != b"PK\x03\x04":
+            return False
+    with zipfile.ZipFile(path) as packed:
+        if any(part.compress_type != zipfile.ZIP_STORED for part in packed.infolist()):
+            raise ValueError("its parts are compressed, which torch.save does not do: save it again by torch.save")
+    return True
+
+
 def tensors_of(path: str) -> dict:
     """name -> tensor, as the file has them: a .ckpt, .pth or .pt of PyTorch, or safetensors. Raises ``model.bad_checkpoint``."""
     import torch
@@ -61,11 +73,13 @@ def tensors_of(path: str) -> dict:
 
                 state = load_file(path)
             else:
-                state = torch.load(path, map_location="cpu", weights_only=True)
+                # Without mmap a storage that claims more bytes than its part of the zip has is filled from the memory beside it.
+                mapped = _is_zipped(path)
+                state = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
         except pickle.UnpicklingError:
             ours = types.ModuleType("tensors")
             ours.__dict__.update(pickle.__dict__, Unpickler=Tensors, load=lambda file, **keywords: Tensors(file, **keywords).load())
-            state = torch.load(path, map_location="cpu", weights_only=False, pickle_module=ours)
+            state = torch.load(path, map_location="cpu", weights_only=False, pickle_module=ours, mmap=mapped)
         state = state.get("state_dict", state)
         tensors = {str(key): value for key, value in state.items() if isinstance(value, torch.Tensor)}
     except Exception as error:  # whatever a broken zip or a hostile pickle raises
