@@ -53,3 +53,47 @@ export const madeByTorch = (script: string): Directory =>
     .withWorkdir('/made')
     .withExec(['python3', '-c', script])
     .directory('/made')
+
+/** A model, its scene and `terratorch predict` of it, made by models.py in the image itself. */
+export const madeOf = (kind: string): Directory =>
+  terratorch()
+    .withMountedFile('/models.py', dag.host().file(`${root}/test/terratorch/models.py`))
+    .withExec(['mkdir', '-p', '/made'])
+    .withExec(['python3', '/models.py', '/made', kind])
+    .directory(`/made/${kind}`)
+
+/** Prints what two rasters have in common. */
+const COMPARE = `
+import json, numpy, rasterio
+ours, theirs = (rasterio.open(path).read() for path in ('/ours.tif', '/theirs.tif'))
+values, counts = numpy.unique(theirs, return_counts=True)
+print(json.dumps({
+    'same_size': ours.shape == theirs.shape,
+    'differ': int((ours != theirs).sum()),
+    'most': float(abs(ours.astype('f8') - theirs).max()),
+    'spread': float(theirs.std()),
+    'rarest': float(counts.min() / counts.sum()),
+    'values': len(values),
+}))
+`
+
+export interface Compared {
+  same_size: boolean
+  differ: number
+  most: number
+  spread: number
+  rarest: number
+  values: number
+}
+
+/** What two rasters have in common, both of them read in the raster image. */
+export const compare = async (ours: File, theirs: File): Promise<Compared> => {
+  const said = await assets()
+    .directory('containers/raster')
+    .dockerBuild()
+    .withMountedFile('/ours.tif', ours)
+    .withMountedFile('/theirs.tif', theirs)
+    .withExec(['python3', '-c', COMPARE])
+    .stdout()
+  return JSON.parse(said) as Compared
+}

@@ -4,40 +4,8 @@ import { compose } from '../../pipelines/compose.ts'
 import { modelOfConfig } from '../../pipelines/model.ts'
 import { planInference } from '../../pipelines/plan.ts'
 import { inferenceRequest } from '../../pipelines/request.ts'
-import { assets, root, session } from '../support/engine.ts'
-import { terratorch, withModel } from '../support/terratorch.ts'
-
-/** A model, its scene and `terratorch predict` of it, made by models.py in the image itself. */
-const madeOf = (kind: string) =>
-  terratorch()
-    .withMountedFile('/models.py', dag.host().file(`${root}/test/terratorch/models.py`))
-    .withExec(['mkdir', '-p', '/made'])
-    .withExec(['python3', '/models.py', '/made', kind])
-    .directory(`/made/${kind}`)
-
-/** Prints what two rasters have in common. */
-const COMPARE = `
-import json, numpy, rasterio
-ours, theirs = (rasterio.open(path).read() for path in ('/ours.tif', '/theirs.tif'))
-values, counts = numpy.unique(theirs, return_counts=True)
-print(json.dumps({
-    'same_size': ours.shape == theirs.shape,
-    'differ': int((ours != theirs).sum()),
-    'most': float(abs(ours.astype('f8') - theirs).max()),
-    'spread': float(theirs.std()),
-    'rarest': float(counts.min() / counts.sum()),
-    'values': len(values),
-}))
-`
-
-interface Compared {
-  same_size: boolean
-  differ: number
-  most: number
-  spread: number
-  rarest: number
-  values: number
-}
+import { session } from '../support/engine.ts'
+import { compare, madeOf, withModel } from '../support/terratorch.ts'
 
 /** Runs the scene of a kind by its config and checkpoint, as the command line does. */
 const runKind = async (kind: string, item?: Record<string, string>) => {
@@ -52,17 +20,11 @@ const runKind = async (kind: string, item?: Record<string, string>) => {
   const [{ folder, steps } = { folder: '', steps: [] }] = manifest.tasks
   expect(steps.map(({ error }) => error).filter(Boolean)).toEqual([])
   const step = steps.find((one) => one.artifacts.model_output_image)!
-  const said = await assets()
-    .directory('containers/raster')
-    .dockerBuild()
-    .withMountedFile('/ours.tif', outputs.file(`${folder}/${step.artifacts.model_output_image}`))
-    .withMountedFile('/theirs.tif', made.file('predicted.tif'))
-    .withExec(['python3', '-c', COMPARE])
-    .stdout()
+  const ours = outputs.file(`${folder}/${step.artifacts.model_output_image}`)
   const log = await outputs.file(step.log!).contents()
   // Exported and proved, not run by TerraTorch itself.
   expect(log).toContain('differs from torch by at most')
-  return { log, compared: JSON.parse(said) as Compared }
+  return { log, compared: await compare(ours, made.file('predicted.tif')) }
 }
 
 const TWO = { S1GRD: 'S1GRD.tif', S2L2A: 'S2L2A.tif' }

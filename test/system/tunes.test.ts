@@ -3,12 +3,14 @@ import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { dag } from '@dagger.io/dagger'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { modelOfConfig } from '../../pipelines/model.ts'
 import { type Client, type Service, sleep, startService } from '../support/api.ts'
-import { root } from '../support/engine.ts'
+import { root, session } from '../support/engine.ts'
 import { lakeScene } from '../support/geotiff.ts'
 import { pythonClients } from '../support/python.ts'
+import { compare, madeOf } from '../support/terratorch.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'geodag-tunes-'))
 const config = join(root, 'models/tiny-water/config_deploy.yaml')
@@ -260,3 +262,42 @@ test('a model is deployed by the same export, and shared options make it run', a
   })
   expect((await anna.ended(body.id)).inference.status).toBe('COMPLETED')
 })
+
+test('a tune of two modalities by HTTP gives the mask of terratorch predict', () =>
+  session(async () => {
+    const made = madeOf('modalities')
+    const place = join(folder, 'modalities')
+    await made.export(place)
+    const text = readFileSync(join(place, 'config.yaml'), 'utf8')
+    const share = (name: string) => anna.share(join(place, name), name)
+    const { body } = await anna.post('/v2/upload-completed-tunes', {
+      ...{ name: 'two', description: 'optical and radar' },
+      tune_config_url: await share('config.yaml'),
+      tune_checkpoint_url: await share('checkpoint.ckpt'),
+      model_input_data_spec: modelOfConfig(text).model_input_data_spec,
+      geoserver_push: modelOfConfig(text).geoserver_push,
+    })
+    expect(await exported(body.tune_id)).toMatchObject({ status: 'Finished' })
+    const where = { temporal_domain: ['2024-06-01'], location: 'Lake' }
+    const both = { S1GRD: await share('S1GRD.tif'), S2L2A: await share('S2L2A.tif') }
+    const tried = await anna.post(`/v2/tunes/${body.tune_id}/try-out`, {
+      ...where,
+      spatial_domain: { urls: [both] },
+    })
+    expect((await anna.ended(tried.body.id)).inference.status).toBe('COMPLETED')
+    const { assets } = (await anna.get(`/v2/tasks/${tried.body.id}-task_0/output`)).body
+    const ours = join(folder, 'ours.tif')
+    const mask = await fetch(assets.model_output_image.href)
+    writeFileSync(ours, Buffer.from(await mask.arrayBuffer()))
+    const compared = await compare(dag.host().file(ours), made.file('predicted.tif'))
+    expect(compared).toMatchObject({ same_size: true, differ: 0, values: 2 })
+    expect(compared.rarest).toBeGreaterThan(0.005)
+    // One of the two is named, with what to give.
+    const { S2L2A } = both
+    const half = await anna.post(`/v2/tunes/${body.tune_id}/try-out`, {
+      ...where,
+      spatial_domain: { urls: [{ S2L2A }] },
+    })
+    const { inference } = await anna.ended(half.body.id)
+    expect(inference.status).toBe('FAILED')
+  }))
