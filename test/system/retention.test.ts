@@ -60,6 +60,10 @@ test('what is older than RETENTION_DAYS goes with its objects; what runs or is y
     .values([event(runs), event(ended)])
     .execute()
 
+  // The objects of a deleted run are removed beside the answer.
+  const purged = () =>
+    service.db.selectFrom('inf_inference').select('id').where('purged', '=', true).execute()
+  await expect.poll(purged, { timeout: 60_000 }).toEqual([{ id: deleted }])
   // All of it is young: nothing goes.
   expect(await removeOld(service.db, store, 30)).toEqual({})
   for (const table of ['inf_inference', 'inf_model', 'inf_generic_processor', 'inf_task'])
