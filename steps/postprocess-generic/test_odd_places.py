@@ -110,3 +110,31 @@ def test_marks_of_masks_are_no_values_of_a_continuous_prediction(room):
     task(room, scene, numpy.array([[[1, 2], [3, 90]]], "float32"), predicted={"nodata": -9999})
     ran = post(room, masks={"cloud_masking": True}, mask_band={"index": 3, "encoding": "sentinel2_scl"})
     assert ran.result["details"]["statistics"] == {"valid_pixels": 2, "minimum": 3, "maximum": 90, "mean": 46.5, "stddev": 43.5}
+
+
+MASKED = {"masks": {"cloud_masking": True}, "mask_band": {"index": 3, "encoding": "sentinel2_scl"}}
+
+
+@pytest.mark.parametrize("dtype, value, holds", [
+    ("uint32", 4_000_000_000, False), ("int64", 2**50, False), ("int64", -(2**50), False), ("uint64", 2**63, False),
+    ("uint32", 2**31 - 1, True), ("int64", -(2**31), True), ("uint16", 65535, True), ("int16", -32768, True), ("float64", 1e300, True),
+])  # fmt: skip
+def test_a_masked_prediction_holds_every_value_or_says_which_it_cannot(room, dtype, value, holds):
+    task(room, numpy.full((4, 6, 7), 4, "uint16"), numpy.full((1, 6, 7), value, dtype), predicted={"nodata": None})
+    ran = post(room, **MASKED)
+    if holds:
+        assert (ran.pixels("model_output_image_masked") == value).all()
+        return
+    assert ran.error["code"] == "prediction.bad_value" and str(value) in ran.error["message"] and f"{DATED}_imputed_pred.tif" in ran.error["message"]
+    plain = post(room)
+    assert plain.error["code"] is None and plain.result["details"]["statistics"][0]["value"] == value
+    assert "no polygons" in plain.log and "model_output_vector" not in plain.result["artifacts"]
+
+
+def test_integers_of_many_values_have_a_spread(room):
+    task(room, numpy.full((4, 30, 30), 5, "uint16"), (numpy.arange(900).reshape(1, 30, 30) + 5).astype("int16"))
+    ran = post(room)
+    found = ran.result["details"]["statistics"]
+    assert (found["valid_pixels"], found["minimum"], found["maximum"], found["mean"]) == (900, 5, 904, 454.5)
+    with open(ran.path("statistics"), encoding="utf-8") as file:
+        assert [row["maximum"] for row in csv.DictReader(file)] == ["904.0"]

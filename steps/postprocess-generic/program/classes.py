@@ -72,7 +72,9 @@ class Statistics:
         for window in windows(raster, 1):
             array = read(raster, 1, window, "prediction")
             valid = raster.read_masks(1, window=window) > 0
-            self._classes(array, valid, int(window.row_off)) if self.discrete else self._spread(array[valid])
+            self._spread(array[valid])
+            if self.discrete:
+                self._classes(array, valid, int(window.row_off))
 
     def _classes(self, array: numpy.ndarray, valid: numpy.ndarray, row: int) -> None:
         values = numpy.unique(array[valid])
@@ -117,7 +119,7 @@ class Statistics:
         ]  # fmt: skip
 
     def spread(self) -> dict:
-        """Of a continuous raster; without what is beyond the largest double."""
+        """Of a raster of too many values for classes; without what is beyond the largest double."""
         if not self.count:
             return {"valid_pixels": 0}
         found = {"minimum": self.low, "maximum": self.high, "mean": float(self.mean), "stddev": float(numpy.sqrt(self.squares / self.count))}
@@ -126,7 +128,7 @@ class Statistics:
 
 def write_statistics(path: str, statistics: Statistics, legend: Legend) -> None:
     """Writes ``stats.csv``: value, label, pixels, share, area_km2; of a continuous raster its spread."""
-    rows = statistics.table(legend) if statistics.classes else [] if statistics.discrete else [statistics.spread()]
+    rows = statistics.table(legend) if statistics.classes else [statistics.spread()]
     names = list(rows[0]) if rows else ["value", "label", "pixels", "share", "area_km2"]
     with open(path, "w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, names, lineterminator="\n")

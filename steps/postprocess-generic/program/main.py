@@ -21,6 +21,7 @@ from rgb import write_rgb
 
 # Polygons of a larger prediction are made where they are asked for: outlines are drawn in memory.
 POLYGON_PIXELS = 36_000_000
+HIGHEST = 2**31 - 1
 
 
 def legend_of(parameters: dict) -> Legend:
@@ -39,6 +40,9 @@ def write_polygons(job, raster, stem: str, statistics: Statistics, legend: Legen
         job.log(f"no polygons: more than {POLYGON_PIXELS} pixels; ask for them by post_processing.polygons: true")
         return
     values = [value for value in statistics.pixels if not legend.is_mask(value)]
+    if any(not -HIGHEST <= value <= HIGHEST for value in values):
+        job.log(f"no polygons: a class beyond {HIGHEST}, which their attribute cannot hold")
+        return
     shapes, found = class_polygons(raster, values, job.parameters.get("polygon_tolerance_pixels", 1))
     write_gpkg(job.write("model_output_vector", f"{stem}_pred.gpkg"), shapes, found, legend, raster)
     write_geojson(job.write("model_output_geojson", f"{stem}_pred.geojson"), shapes, found, legend, raster)

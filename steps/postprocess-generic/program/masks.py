@@ -159,11 +159,26 @@ class Masks:
 def dtype_of(prediction) -> str:
     """What holds every class beside 999 and -9999."""
     found = numpy.dtype(prediction.dtypes[0])
-    return "float32" if found.kind not in "iu" else "int16" if found in ("int8", "uint8", "int16") else "int32"
+    if found.kind not in "iu":
+        return "float64" if found == "float64" else "float32"
+    return "int16" if found in ("int8", "uint8", "int16") else "int32"
+
+
+def check_range(prediction, values: numpy.ndarray, dtype: str) -> None:
+    """Fails with ``prediction.bad_value`` where ``dtype`` cannot hold an integer."""
+    if numpy.dtype(dtype).kind != "i" or not values.size:
+        return
+    worst = max(int(values.max()), -int(values.min()) - 1)
+    if worst > numpy.iinfo(dtype).max:
+        found = values.max() if int(values.max()) == worst else values.min()
+        raise StepError(
+            "prediction.bad_value", f"{os.path.basename(prediction.name)} has the value {found}, which {dtype} of a masked prediction cannot hold: "
+            f"write classes up to {numpy.iinfo(dtype).max}, or switch the masks off"
+        )
 
 
 def mask_prediction(job, scene, prediction) -> str | None:
-    """Writes ``<stem>_pred_masked.tif`` when a mask was asked for: integers or float32, nodata -9999."""
+    """Writes ``<stem>_pred_masked.tif`` when a mask was asked for: integers or floats, nodata -9999."""
     with ExitStack() as stack:
         masks = Masks(job, scene, prediction, stack)
         if not masks:
@@ -176,7 +191,9 @@ def mask_prediction(job, scene, prediction) -> str | None:
                 array = read(prediction, 1, window, "prediction")
                 valid = prediction.read_masks(1, window=window) > 0
                 valid &= numpy.isfinite(array) if array.dtype.kind == "f" else True
-                masked = numpy.where(valid, array, NODATA).astype(dtype)
+                check_range(prediction, array[valid], dtype)
+                masked = numpy.where(valid, array, array.dtype.type(0)).astype(dtype)
+                masked[~valid] = NODATA
                 masks.apply(masked, valid, window)
                 target.write(masked, 1, window=window)
         job.details.update(masks.hits)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 
 import numpy
-import rasterio.warp
 
+from geodag.place import WGS84, transformed
 from geodag.program import StepError
 
 
@@ -25,5 +25,7 @@ def coordinates(name: str, scene, dates: list[str], frames: int) -> numpy.ndarra
     if scene.crs is None:
         raise StepError("model.no_place", "the model takes latitude and longitude, the scene has no CRS: set one with gdal_edit.py -a_srs EPSG:<code>")
     x, y = scene.xy(scene.height // 2, scene.width // 2)
-    longitude, latitude = rasterio.warp.transform(scene.crs, "EPSG:4326", [x], [y])
+    longitude, latitude = transformed(scene.crs, WGS84, [x], [y])
+    if not numpy.isfinite(longitude[0]):
+        raise StepError("model.no_place", "the model takes latitude and longitude, and the scene's centre lies off the earth: cut the scene to the earth")
     return numpy.array([latitude[0], longitude[0]], "float32")
