@@ -14,6 +14,7 @@ export const TRANSIENT: ReadonlySet<string> = new Set([
   'source.unauthorized',
   'source.changed',
   'geoserver.unreachable',
+  'geoserver.layer_gone',
   'engine.failed',
   'model.unreachable',
   'model.server_unreachable',

@@ -25,7 +25,19 @@ test('names that GeoServer cannot bear are refused, and an id of the own is made
   const layer = (workspace: string) => ({ ...entry(0), workspace })
   for (const workspace of ['a b', 'a.json', '1a', 'a<b', 'a:b'])
     expect(() => plan({ layers: [layer(workspace)] }), workspace).toThrow('workspace')
+  for (const layer_name of ['a b', 'a:b', 'pr\u00e9d', '../x', 'x'.repeat(300)])
+    expect(() => plan({ layers: [{ ...entry(0), layer_name }] }), layer_name).toThrow('layer_name')
   expect(plan({ inference_id: 'my run/1' }).layer_prefix).toBe('my_run_1')
+})
+
+test('two files under one name are refused: the second would take the first one away', () => {
+  const other = { ...entry(0), filepath_key: 'model_output_image' }
+  expect(() => plan({ layers: [entry(0), other] })).toThrow(/geoserver\.same_layer: .*geofm:l0/)
+  expect(plan({ layers: [entry(0), { ...other, workspace: 'w2' }] }).layers).toHaveLength(2)
+  // The same file twice is one layer; as delivered, each entry is of a scene of its own.
+  expect(plan({ layers: [entry(0), entry(0)] }).layers).toHaveLength(2)
+  const delivered = { as_delivered: true, task_count: 2, layers: [entry(0), entry(0)] }
+  expect(() => plan(delivered)).toThrow('geoserver.same_layer')
 })
 
 test('a style that GeoServer could not draw by is told when the run is planned', () => {

@@ -8,6 +8,9 @@ import { sldOf } from './program/sld.ts'
 /** GeoServer makes a folder, an index and an XML name of it. */
 const NAME = /^[A-Za-z_][\w-]*$/
 
+/** With the inference's id, the task and an ending it is a file's name, of 255 bytes at most. */
+const MOST_LETTERS = 100
+
 const style = z.union([z.string(), z.looseObject({})]).superRefine((value, context) => {
   try {
     sldOf('check', value)
@@ -18,8 +21,14 @@ const style = z.union([z.string(), z.looseObject({})]).superRefine((value, conte
 })
 
 const layer = z.looseObject({
-  workspace: z.string().regex(NAME, 'letters, digits, _ and -, a letter or _ first'),
-  layer_name: z.string().regex(/^[\w-]+$/, 'letters, digits, _ and -'),
+  workspace: z
+    .string()
+    .max(MOST_LETTERS)
+    .regex(NAME, 'letters, digits, _ and -, a letter or _ first'),
+  layer_name: z
+    .string()
+    .max(MOST_LETTERS)
+    .regex(/^[\w-]+$/, 'letters, digits, _ and -'),
   display_name: z.string(),
   filepath_key: z.string(),
   geoserver_style: style.default(''),
@@ -40,7 +49,24 @@ const entriesOf = (
   )
 }
 
+/** Two files under one name: the second would take the first's place, without a word. */
+const checkNames = ({ layers, as_delivered, task_count = 1 }: PlanContext): void => {
+  const own = as_delivered && task_count > 1
+  const files = new Map<string, string>()
+  for (const { workspace, layer_name, filepath_key } of layers) {
+    const name = `${workspace}:${layer_name}`
+    const other = files.get(name)
+    if (other !== undefined && (own || other !== filepath_key))
+      throw new PlanError(
+        'geoserver.same_layer',
+        `geoserver_push: two entries are called ${name}: give each a layer_name of its own`,
+      )
+    files.set(name, filepath_key)
+  }
+}
+
 const planned = (context: PlanContext) => {
+  checkNames(context)
   const task = Number(/-task_(\d+)$/.exec(context.task_id)?.[1] ?? 0)
   const layers = entriesOf(context, task)
   const own = layers.length === 1 && context.layers.length > 1

@@ -11,6 +11,13 @@ export interface Place {
   readonly name: string
 }
 
+/** Its layer vanished while it was published: what another try mends. */
+export const layerGone = ({ workspace, name }: Place): PushError =>
+  new PushError(
+    'geoserver.layer_gone',
+    `${workspace}:${name} went away while it was published: GeoServer lost its data, or somebody deleted it`,
+  )
+
 const path = ({ workspace, name }: Place): string[] => [
   ...['workspaces', workspace],
   ...['coveragestores', name],
@@ -55,29 +62,32 @@ export const configure = async (
   if (!settings) return
   const text = `<coverage><enabled>true</enabled>${settings}</coverage>`
   const { status } = await put(server, place, text, '', [200, 404])
-  if (status === 404)
-    throw new PushError(
-      'geoserver.no_coverage',
-      `${place.workspace}:${place.name} went away while it was published: another client deleted it`,
-    )
+  if (status === 404) throw layerGone(place)
 }
 
 /**
  * Has GeoServer read both boxes from the data anew: a new granule moves the native one alone, and
  * clients zoom by the other. The whole coverage is sent back, for the box is computed from it.
  *
- * @returns why that was refused, where it was: the layer is published all the same
+ * @returns why that was refused, or that its time is not there; the layer is published all the same
  */
-export const renewBoxes = async (server: Server, place: Place): Promise<string | undefined> => {
+export const renewBoxes = async (
+  server: Server,
+  place: Place,
+  timed: boolean,
+): Promise<string | undefined> => {
   const got = await call(server, {
     method: 'GET',
     path: `${rest(...path(place))}.xml`,
     expected: [200, 404],
   })
   if (got.status === 404) return 'the coverage went away'
+  if (!/<coverage[\s>]/.test(got.text)) return 'GeoServer does not show the coverage'
   const query = '?calculate=nativebbox,latlonbbox'
   const { status } = await put(server, place, got.text, query, [200, 400, 404, 500])
-  return status === 200 ? undefined : `GeoServer answered ${status} to the request for new boxes`
+  if (status !== 200) return `GeoServer answered ${status} to the request for new boxes`
+  if (timed && !/key="time"/.test(got.text)) return 'GeoServer took its time and does not show it'
+  return undefined
 }
 
 /** Of a coverage or a feature type, in degrees; undefined where GeoServer does not say. */

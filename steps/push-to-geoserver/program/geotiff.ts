@@ -7,13 +7,13 @@ import { store } from './store.ts'
 import type { Transparency } from './transparency.ts'
 
 const upload = async (server: Server, place: Place, path: string): Promise<string> => {
-  const { status, text } = await call(server, {
+  const { status, words } = await call(server, {
     method: 'PUT',
     path: `${rest('workspaces', place.workspace, 'coveragestores', place.name)}/file.geotiff?coverageName=${encodeURIComponent(place.name)}`,
     body: fileBody('image/tiff', path),
     expected: [201, 400, 500],
   })
-  return status === 201 ? '' : `${status} ${text.slice(0, 300)}`.trim()
+  return status === 201 ? '' : `${status} ${words}`.trim()
 }
 
 /**
@@ -29,7 +29,7 @@ export const publishGeotiff = async (
 ): Promise<string[]> => {
   let why = await upload(server, place, path)
   if (why || !(await coverage(server, place))) {
-    await store.remove(server, place)
+    await (why ? store.remove : store.clear)(server, place)
     why = await upload(server, place, path)
   }
   if (why || !(await coverage(server, place))) {
@@ -41,6 +41,6 @@ export const publishGeotiff = async (
   }
   // The reader of one GeoTIFF looks at its mask without being told.
   await configure(server, place, { timed: false, parameters: mask ? {} : parameters })
-  const warning = await renewBoxes(server, place)
+  const warning = await renewBoxes(server, place, false)
   return warning ? [`${place.workspace}:${place.name}: ${warning}`] : []
 }

@@ -1,8 +1,8 @@
 import { fileBody, fileEntry, textEntry, zipBody } from './body.ts'
 import { call, type Server } from './client.ts'
-import { configure, coverage, type Place, renewBoxes } from './coverage.ts'
+import { configure, coverage, layerGone, type Place, renewBoxes } from './coverage.ts'
 import { PushError } from './errors.ts'
-import { rest } from './rest.ts'
+import { objectOf, rest } from './rest.ts'
 import { store } from './store.ts'
 import type { Transparency } from './transparency.ts'
 
@@ -32,12 +32,9 @@ const below = ({ workspace, name }: Place): string =>
 /** How often the index has the granule: once is right. */
 const indexed = async (server: Server, place: Place, granule: Granule): Promise<number> => {
   const filter = encodeURIComponent(`location='${granule.name.replaceAll("'", "''")}'`)
-  const { status, text } = await call(server, {
-    method: 'GET',
-    path: `${below(place)}/coverages/${encodeURIComponent(place.name)}/index/granules.json?filter=${filter}`,
-    expected: [200, 404],
-  })
-  return status === 200 ? (JSON.parse(text).features ?? []).length : 0
+  const path = `${below(place)}/coverages/${encodeURIComponent(place.name)}/index/granules.json?filter=${filter}`
+  const { status, text } = await call(server, { method: 'GET', path, expected: [200, 404] })
+  return status === 200 ? (objectOf(text, path).features ?? []).length : 0
 }
 
 /** The first granule comes with the mosaic's own files, in one zip. */
@@ -47,14 +44,14 @@ const create = async (server: Server, place: Place, granule: Granule): Promise<s
     : [textEntry('indexer.properties', 'Caching=false\n')]
   if (granule.transparency.mask) properties.push(textEntry('footprints.properties', FOOTPRINTS))
   const body = await zipBody([fileEntry(granule.path, granule.name), ...properties])
-  const { status, text } = await call(server, {
+  const { status, words } = await call(server, {
     method: 'PUT',
     path: `${below(place)}/file.imagemosaic?coverageName=${encodeURIComponent(place.name)}`,
     body,
     expected: [201, 400, 500],
     settled: async () => (await coverage(server, place)) !== undefined,
   })
-  return status === 201 ? '' : `${status} ${text.slice(0, 300)}`.trim()
+  return status === 201 ? '' : `${status} ${words}`.trim()
 }
 
 /**
@@ -67,10 +64,10 @@ const ensure = async (server: Server, place: Place, granule: Granule): Promise<b
   if (await coverage(server, place)) return false
   await create(server, place, granule)
   if (await coverage(server, place)) return true
-  await store.remove(server, place)
+  await store.clear(server, place)
   const why = await create(server, place, granule)
   if (await coverage(server, place)) return true
-  await store.remove(server, place)
+  await store.clear(server, place)
   throw new PushError(
     'geoserver.unreadable',
     `${place.workspace}:${place.name}: GeoServer could not publish ${granule.name} (${why || 'it made no coverage'})`,
@@ -82,9 +79,10 @@ const add = async (server: Server, place: Place, granule: Granule): Promise<void
     method: 'POST',
     path: `${below(place)}/file.geotiff?filename=${encodeURIComponent(granule.name)}&updateBBox=true`,
     body: fileBody('image/tiff', granule.path),
-    expected: [200, 201, 202, 405, 500],
+    expected: [200, 201, 202, 404, 405, 500],
     settled: async () => (await indexed(server, place, granule)) === 1,
   })
+  if (status === 404) throw layerGone(place)
   if (status === 405)
     throw new PushError(
       'geoserver.not_a_mosaic',
@@ -139,6 +137,6 @@ export const publishMosaic = async (
     )
   const { timed, transparency } = granule
   await configure(server, place, { timed, parameters: transparency.parameters })
-  const warning = await renewBoxes(server, place)
+  const warning = await renewBoxes(server, place, timed)
   return warning ? [`${place.workspace}:${place.name}: ${warning}`] : []
 }

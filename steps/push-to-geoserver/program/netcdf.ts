@@ -2,7 +2,7 @@ import { fileBody, xml } from './body.ts'
 import { call, type Server } from './client.ts'
 import { coverage, type Place, renewBoxes, TIME } from './coverage.ts'
 import { PushError } from './errors.ts'
-import { rest } from './rest.ts'
+import { objectOf, rest } from './rest.ts'
 import { store } from './store.ts'
 import { escaped } from './xml.ts'
 
@@ -10,7 +10,7 @@ const below = ({ workspace, name }: Place): string =>
   rest('workspaces', workspace, 'coveragestores', name)
 
 const upload = async (server: Server, place: Place, path: string): Promise<string> => {
-  const { status, text } = await call(server, {
+  const { status, text, words } = await call(server, {
     method: 'PUT',
     path: `${below(place)}/file.netcdf?configure=none`,
     body: fileBody('application/x-netcdf', path),
@@ -21,17 +21,14 @@ const upload = async (server: Server, place: Place, path: string): Promise<strin
       'geoserver.no_netcdf',
       "this GeoServer reads no NetCDF: install its NetCDF extension, or publish the task's GeoTIFF",
     )
-  return status === 201 ? '' : `${status} ${text.slice(0, 300)}`.trim()
+  return status === 201 ? '' : `${status} ${words}`.trim()
 }
 
 /** The reader's coverage that is meant, by name in any case; the only one where none is named. */
 const nativeName = async (server: Server, place: Place, wanted: string | undefined) => {
-  const { text } = await call(server, {
-    method: 'GET',
-    path: `${below(place)}/coverages.json?list=all`,
-    expected: [200],
-  })
-  const names: string[] = [JSON.parse(text).list?.string ?? []].flat()
+  const path = `${below(place)}/coverages.json?list=all`
+  const { text } = await call(server, { method: 'GET', path, expected: [200] })
+  const names: string[] = [objectOf(text, path).list?.string ?? []].flat()
   const found = wanted
     ? names.find((name) => name.toLowerCase() === wanted.toLowerCase())
     : names.length === 1
@@ -70,7 +67,7 @@ export const publishNetcdf = async (
   const native = await nativeName(server, place, wanted)
   if (!(await coverage(server, place))) {
     const { name } = place
-    const { status, text } = await call(server, {
+    const { status, words } = await call(server, {
       method: 'POST',
       path: `${below(place)}/coverages.xml`,
       body: xml(
@@ -81,9 +78,9 @@ export const publishNetcdf = async (
     })
     if (status === 500 && !(await coverage(server, place))) {
       await store.remove(server, place)
-      throw new PushError('geoserver.unreadable', `${native}: ${text.slice(0, 300)}`)
+      throw new PushError('geoserver.unreadable', `${native}: ${words}`)
     }
   }
-  const warning = await renewBoxes(server, place)
+  const warning = await renewBoxes(server, place, true)
   return warning ? [`${place.workspace}:${place.name}: ${warning}`] : []
 }

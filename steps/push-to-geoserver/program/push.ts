@@ -1,105 +1,21 @@
-import { join } from 'node:path'
 import type { Server } from './client.ts'
-import { type Box, boxOf, coverage, type Place } from './coverage.ts'
-import { dayIn, granuleName } from './date.ts'
+import { confirm } from './confirm.ts'
+import type { Box } from './coverage.ts'
 import { PushError } from './errors.ts'
-import { publishGeotiff } from './geotiff.ts'
-import { publishMosaic } from './mosaic.ts'
-import { publishNetcdf } from './netcdf.ts'
-import { greet, truncate, workspace } from './rest.ts'
+import {
+  checkFiles,
+  type Given,
+  type Layer,
+  publish,
+  type Published,
+  type Push,
+  reasonToSkip,
+} from './layer.ts'
+import { find, greet, truncate, workspace } from './rest.ts'
 import { sldOf } from './sld.ts'
 import { publishStyle } from './style.ts'
-import { transparencyOf } from './transparency.ts'
-import { publishVectors } from './vector.ts'
 
-export interface Layer {
-  readonly workspace: string
-  readonly layer_name: string
-  readonly display_name: string
-  readonly filepath_key: string
-  readonly geoserver_style?: unknown
-  readonly coverage_name?: string | undefined
-  readonly z_index?: unknown
-  readonly visible_by_default?: unknown
-}
-export interface Push {
-  readonly layer_prefix: string
-  readonly layers: readonly Layer[]
-  /** Day of the task, YYYY-MM-DD */
-  readonly date?: string | undefined
-  /** Number of the task: several publish into the same mosaic */
-  readonly task?: number | undefined
-  /** No other task publishes into these layers */
-  readonly alone?: boolean | undefined
-}
-/** Where the artifacts lie, and which is which. */
-export interface Given {
-  readonly folder: string
-  readonly artifacts: Readonly<Record<string, string>>
-}
-interface Published {
-  readonly place: Place
-  readonly box: Box | undefined
-  readonly warnings: readonly string[]
-}
-
-const PUBLISHED = /\.(tiff?|nc|gpkg|zip|shp)$/i
-
-/** One file of a layer can hold all tasks' rasters; every other kind is a layer a task. */
-const placeOf = (request: Push, layer: Layer, file: string): Place => {
-  const { layer_prefix, task, alone } = request
-  const name = `${layer_prefix}-${layer.layer_name}`
-  const own = /\.tiff?$/i.test(file) || alone || !task ? '' : `-${task}`
-  return { workspace: layer.workspace, name: `${name}${own}` }
-}
-
-const publishRaster = async (
-  server: Server,
-  request: Push,
-  { place, style }: { place: Place; style: unknown },
-  { folder }: Given,
-  file: string,
-): Promise<string[]> => {
-  const path = join(folder, file)
-  const day = request.date ?? dayIn(file)
-  const transparency = await transparencyOf(path, style)
-  const more = transparency.warning ? [`${file}: ${transparency.warning}`] : []
-  if (!day && request.alone)
-    return [...more, ...(await publishGeotiff(server, place, path, transparency))]
-  const name = granuleName(file, day, request.alone ? undefined : request.task)
-  const granule = { path, name, timed: day !== undefined, transparency }
-  return [...more, ...(await publishMosaic(server, place, granule))]
-}
-
-const publish = async (
-  server: Server,
-  request: Push,
-  layer: Layer,
-  given: Given,
-  file: string,
-): Promise<Published[]> => {
-  const place = placeOf(request, layer, file)
-  const path = join(given.folder, file)
-  if (/\.(gpkg|zip|shp)$/i.test(file)) {
-    const types = await publishVectors(server, place, path)
-    return types.map(({ name, type }) => ({
-      place: { ...place, name },
-      box: boxOf(type?.featureType),
-      warnings: [],
-    }))
-  }
-  const warnings = /\.nc$/i.test(file)
-    ? await publishNetcdf(server, place, path, layer.coverage_name)
-    : await publishRaster(server, request, { place, style: layer.geoserver_style }, given, file)
-  return [{ place, box: boxOf((await coverage(server, place))?.coverage), warnings }]
-}
-
-const reasonToSkip = (layer: Layer, file: string | undefined): string | undefined => {
-  if (!file) return `no earlier step made ${layer.filepath_key}`
-  if (!PUBLISHED.test(file))
-    return `${file} is no GeoTIFF, NetCDF, GeoPackage or Shapefile: GeoServer publishes no other`
-  return undefined
-}
+export type { Given, Push }
 
 /** What of one inference's push a client shows on its map. */
 export interface Report {
@@ -107,6 +23,64 @@ export interface Report {
   bboxes: Box[]
   skipped: { layer_name: string; reason: string }[]
   warnings: string[]
+}
+
+/** Failures that a server without its data gives as well. */
+const LOST = ['refused', 'unreadable', 'granule_missing', 'no_coverage'].map(
+  (x) => `geoserver.${x}`,
+)
+
+/** A failure with what it leaves: the layers before it, and whether the server lost its data. */
+const explained = async (
+  server: Server,
+  layer: Layer,
+  before: readonly Shown[],
+  error: unknown,
+): Promise<unknown> => {
+  if (!(error instanceof PushError)) return error
+  const { code, message } = error
+  const there = () => find(server, 'workspaces', layer.workspace).catch(() => true)
+  const gone = LOST.includes(code) && !(await there())
+  const lost = gone ? `; the workspace ${layer.workspace} is gone: GeoServer lost its data` : ''
+  const uris = before.map(({ place }) => `${place.workspace}:${place.name}`)
+  const published = uris.length ? `; published before it: ${uris.join(', ')}` : ''
+  return new PushError(gone ? 'geoserver.layer_gone' : code, `${message}${lost}${published}`)
+}
+
+interface Shown extends Published {
+  readonly layer: Layer
+  readonly sld_body: string
+}
+
+/** One layer with its style; more than one where its file has several tables. */
+const show = async (
+  server: Server,
+  request: Push,
+  layer: Layer,
+  given: Given,
+  file: string,
+): Promise<Shown[]> => {
+  const shown: Shown[] = []
+  for (const one of await publish(server, request, layer, given, file)) {
+    const uri = `${one.place.workspace}:${one.place.name}`
+    const sld_body = sldOf(uri, layer.geoserver_style)
+    if (sld_body) await publishStyle(server, one.place, sld_body)
+    await truncate(server, uri)
+    shown.push({ ...one, layer, sld_body })
+  }
+  return shown
+}
+
+/** The layers as they are at the end: GeoServer may have lost the first while the last came. */
+const reportOf = async (server: Server, all: readonly Shown[], report: Report): Promise<void> => {
+  for (const { place, box, warnings, layer, sld_body } of all) {
+    const uri = `${place.workspace}:${place.name}`
+    const { display_name, z_index, visible_by_default } = layer
+    const unlike = await confirm(server, place, sld_body)
+    report.predicted_layers.push({ uri, display_name, sld_body, z_index, visible_by_default })
+    report.warnings.push(...warnings, ...(unlike ? [unlike] : []))
+    if (box) report.bboxes.push(box)
+  }
 }
 
 /**
@@ -124,9 +98,11 @@ export const push = async (
   log: (text: string) => void,
 ): Promise<Report> => {
   const report: Report = { predicted_layers: [], bboxes: [], skipped: [], warnings: [] }
-  // Before anything is sent: a style that GeoServer could not draw by.
+  // Before anything is sent: a style that GeoServer could not draw by, a file that is gone.
   for (const layer of request.layers) sldOf('check', layer.geoserver_style)
+  checkFiles(request.layers, given)
   let greeted = false
+  const all: Shown[] = []
   for (const layer of request.layers) {
     const file = given.artifacts[layer.filepath_key]
     const reason = reasonToSkip(layer, file)
@@ -138,23 +114,18 @@ export const push = async (
     if (!greeted) log(`GeoServer ${await greet(server)} at ${server.url}`.replace('  ', ' '))
     greeted = true
     await workspace(server, layer.workspace)
-    for (const { place, box, warnings } of await publish(server, request, layer, given, file)) {
-      const uri = `${place.workspace}:${place.name}`
-      const sld_body = sldOf(uri, layer.geoserver_style)
-      if (sld_body) await publishStyle(server, place, sld_body)
-      await truncate(server, uri)
-      log(`${uri} published from ${file}`)
-      for (const warning of warnings) log(`warning: ${warning}`)
-      const { display_name, z_index, visible_by_default } = layer
-      report.predicted_layers.push({ uri, display_name, sld_body, z_index, visible_by_default })
-      report.warnings.push(...warnings)
-      if (box) report.bboxes.push(box)
-    }
+    const shown = await show(server, request, layer, given, file).catch(async (error: unknown) => {
+      throw await explained(server, layer, all, error)
+    })
+    for (const { place } of shown) log(`${place.workspace}:${place.name} published from ${file}`)
+    all.push(...shown)
   }
-  if (request.layers.length && !report.predicted_layers.length)
+  if (request.layers.length && !all.length)
     throw new PushError(
       'geoserver.nothing_to_push',
       'no layer has its file: check geoserver_push[].filepath_key',
     )
+  await reportOf(server, all, report)
+  for (const warning of report.warnings) log(`warning: ${warning}`)
   return report
 }

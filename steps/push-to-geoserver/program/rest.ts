@@ -6,6 +6,21 @@ import { PushError } from './errors.ts'
 export const rest = (...names: readonly string[]): string =>
   `rest/${names.map(encodeURIComponent).join('/')}`
 
+/** The object that an answer holds. @throws PushError `geoserver.not_found` for anything else */
+export const objectOf = (text: string, path: string): Record<string, any> => {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    // Said below.
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
+  throw new PushError(
+    'geoserver.not_found',
+    `GET ${path} answered no JSON: the address must be GeoServer's own, such as https://host/geoserver`,
+  )
+}
+
 /** One thing as JSON, or undefined where it is not there; quietly, for the server's own log. */
 export const find = async (
   server: Server,
@@ -13,27 +28,16 @@ export const find = async (
 ): Promise<any | undefined> => {
   const path = `${rest(...names)}.json?quietOnNotFound=true`
   const { status, text } = await call(server, { method: 'GET', path, expected: [200, 404] })
-  if (status === 404) return undefined
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new PushError(
-      'geoserver.not_found',
-      `GET ${path} answered no JSON: the address must be GeoServer's own, such as https://host/geoserver`,
-    )
-  }
+  return status === 404 ? undefined : objectOf(text, path)
 }
 
 /** That a GeoServer answers there and knows the user. @returns its version, or '' where it may not be asked */
 export const greet = async (server: Server): Promise<string> => {
-  const { status, text } = await call(server, {
-    method: 'GET',
-    path: 'rest/about/version.json',
-    expected: [200, 403, 404],
-  })
+  const path = 'rest/about/version.json'
+  const { status, text } = await call(server, { method: 'GET', path, expected: [200, 403, 404] })
   // Who may publish to one workspace may be refused here.
   if (status === 403) return ''
-  const resources = status === 200 && /^\s*\{/.test(text) ? JSON.parse(text).about?.resource : null
+  const resources = status === 200 && objectOf(text, path).about?.resource
   if (!resources)
     throw new PushError(
       'geoserver.not_found',
@@ -48,7 +52,7 @@ export const workspace = async (server: Server, name: string): Promise<void> => 
   let last = ''
   for (let tries = 0; tries < 3; tries++) {
     if (await find(server, 'workspaces', name)) return
-    const { status, text } = await call(server, {
+    const { status, words } = await call(server, {
       method: 'POST',
       path: rest('workspaces'),
       body: xml(`<workspace><name>${name}</name></workspace>`),
@@ -57,7 +61,7 @@ export const workspace = async (server: Server, name: string): Promise<void> => 
       expected: [201, 401, 409, 500],
     })
     if (status === 201) return
-    last = `${status} ${text.slice(0, 300)}`.trim()
+    last = `${status} ${words}`.trim()
   }
   if (await find(server, 'workspaces', name)) return
   throw new PushError('geoserver.refused', `POST workspaces answered ${last}`)

@@ -9,8 +9,13 @@ export interface Answer {
   readonly status: number
   readonly text: string
   readonly type: string
+  /** The start of the text as a message may quote it: without the password */
+  readonly words: string
   readonly location?: string | undefined
 }
+
+/** Nothing moved for too long: another try may wait as long again. */
+export class Silent extends Error {}
 
 const CONNECT_MS = 30_000
 /**
@@ -18,27 +23,40 @@ const CONNECT_MS = 30_000
  * lets one write at a time in and reads no byte of the others meanwhile, so that is long.
  */
 const SILENCE_MS = 20 * 60_000
-/** Of an error page nobody needs more. */
+/** No answer that is read here is longer. */
 const MOST_BYTES = 8 * 2 ** 20
 
 // Codes of OpenSSL that Node reports where a certificate is not to be trusted.
 const UNTRUSTED = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|ERR_TLS|^EPROTO$|ERR_SSL/
+
+// A file that cannot be read is no matter of the connection.
+const NO_FILE = /^(ENOENT|EACCES|EISDIR|EIO)$/
+
+const loginOf = ({ username, password }: Server): string =>
+  Buffer.from(`${username}:${password}`, 'utf8').toString('base64')
+
+/** A server may echo what it was sent: the password is in no message and no log. */
+const withoutLogin = (server: Server, text: string): string =>
+  [loginOf(server), server.password, encodeURIComponent(server.password)]
+    .filter(Boolean)
+    .reduce((rest, secret) => rest.replaceAll(secret, '***'), text)
+    .replace(/(https?:\/\/)[^/\s@]*@/g, '$1')
 
 const textOf = async (response: IncomingMessage): Promise<string> => {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of response) {
     bytes += (chunk as Buffer).length
-    if (bytes <= MOST_BYTES) chunks.push(chunk as Buffer)
+    if (bytes > MOST_BYTES) throw new Error(`the answer is longer than ${MOST_BYTES / 2 ** 20} MiB`)
+    chunks.push(chunk as Buffer)
   }
   return Buffer.concat(chunks).toString('utf8')
 }
 
 const open = (server: Server, { method, path, body }: Call): ClientRequest => {
   const url = new URL(`${server.url.replace(/\/+$/, '')}/${path}`)
-  const login = Buffer.from(`${server.username}:${server.password}`, 'utf8').toString('base64')
   const headers = {
-    authorization: `Basic ${login}`,
+    authorization: `Basic ${loginOf(server)}`,
     accept: 'application/json, text/plain, */*',
     ...(body ? { 'content-type': body.type, 'content-length': String(body.size) } : {}),
   }
@@ -53,7 +71,7 @@ const open = (server: Server, { method, path, body }: Call): ClientRequest => {
  * Sends one request, its body streamed. @returns the answer, or the Error of a connection that may
  * be tried again
  *
- * @throws PushError `geoserver.tls`; the signal's reason
+ * @throws PushError `geoserver.tls`, `geoserver.unreadable` for a body that is gone; the signal's reason
  */
 export const send = (server: Server, call: Call): Promise<Answer | Error> =>
   new Promise((done, fail) => {
@@ -66,11 +84,20 @@ export const send = (server: Server, call: Call): Promise<Answer | Error> =>
       CONNECT_MS,
     )
     let answered = false
-    const lost = (error: Error & { code?: string }) => {
-      if (answered) return
+    const silence = server.silence ?? SILENCE_MS
+    const tooSlow = () => request.destroy(new Silent('the server was silent for too long'))
+    let answering: NodeJS.Timeout | undefined
+    const ended = () => {
       clearTimeout(connecting)
+      clearTimeout(answering)
       server.signal?.removeEventListener('abort', stop)
+    }
+    const lost = (error: NodeJS.ErrnoException) => {
+      if (answered) return
+      ended()
       if (server.signal?.aborted) return fail(server.signal.reason)
+      if (NO_FILE.test(error.code ?? ''))
+        return fail(new PushError('geoserver.unreadable', `the file went away: ${error.message}`))
       if (UNTRUSTED.test(error.code ?? ''))
         return fail(
           new PushError(
@@ -78,7 +105,8 @@ export const send = (server: Server, call: Call): Promise<Answer | Error> =>
             `GeoServer's certificate is not trusted (${error.code}): name its authority by GEOSERVER_CA`,
           ),
         )
-      done(new Error(error.message || error.code || 'the connection was closed'))
+      const message = error.message || error.code || 'the connection was closed'
+      done(error instanceof Silent ? error : new Error(message))
     }
     request.on('socket', (socket) => {
       const ready = () => clearTimeout(connecting)
@@ -86,15 +114,16 @@ export const send = (server: Server, call: Call): Promise<Answer | Error> =>
         if (!('encrypted' in socket)) ready()
       })
     })
-    request.setTimeout(server.silence ?? SILENCE_MS, () =>
-      request.destroy(new Error('the server was silent for too long')),
-    )
+    request.setTimeout(silence, tooSlow)
+    // An answer is short: one that comes a byte at a time for ever is none.
+    request.once('finish', () => (answering ??= setTimeout(tooSlow, silence)))
     request.on('error', lost)
     request.on('response', (response) => {
+      clearTimeout(answering)
+      answering = setTimeout(tooSlow, silence)
       textOf(response).then((text) => {
         answered = true
-        clearTimeout(connecting)
-        server.signal?.removeEventListener('abort', stop)
+        ended()
         // A refusal may come before the body was read: the rest of it is not sent.
         request.destroy()
         const { statusCode = 0, headers } = response
@@ -102,11 +131,19 @@ export const send = (server: Server, call: Call): Promise<Answer | Error> =>
           status: statusCode,
           text,
           type: headers['content-type'] ?? '',
-          location: headers.location,
+          words: withoutLogin(server, text).slice(0, 500).trim(),
+          location: headers.location && withoutLogin(server, headers.location),
         })
       }, lost)
     })
     if (!call.body) request.end()
     // A server that answers early closes the stream: then its answer counts, not the broken pipe.
-    else pipeline(call.body.open(), request, (error) => error && setTimeout(lost, 200, error))
+    else {
+      const body = call.body.open()
+      body.once(
+        'error',
+        (error: NodeJS.ErrnoException) => NO_FILE.test(error.code ?? '') && lost(error),
+      )
+      pipeline(body, request, (error) => error && setTimeout(lost, 200, error))
+    }
   })

@@ -1,6 +1,6 @@
 import { textBody, xml } from './body.ts'
 import { call, type Server } from './client.ts'
-import type { Place } from './coverage.ts'
+import { layerGone, type Place } from './coverage.ts'
 import { PushError } from './errors.ts'
 import { find, rest } from './rest.ts'
 
@@ -11,7 +11,7 @@ import { find, rest } from './rest.ts'
 export const publishStyle = async (server: Server, place: Place, sld: string): Promise<void> => {
   const { workspace, name } = place
   if (!(await find(server, 'workspaces', workspace, 'styles', name))) {
-    const { status, text } = await call(server, {
+    const { status, words } = await call(server, {
       method: 'POST',
       path: rest('workspaces', workspace, 'styles'),
       body: xml(`<style><name>${name}</name><filename>${name}.sld</filename></style>`),
@@ -21,7 +21,7 @@ export const publishStyle = async (server: Server, place: Place, sld: string): P
     if (status !== 201 && !(await find(server, 'workspaces', workspace, 'styles', name)))
       throw new PushError(
         'geoserver.refused',
-        `the style ${workspace}:${name} was refused: ${status} ${text.slice(0, 300)}`.trim(),
+        `the style ${workspace}:${name} was refused: ${status} ${words}`.trim(),
       )
   }
   await call(server, {
@@ -31,21 +31,28 @@ export const publishStyle = async (server: Server, place: Place, sld: string): P
     body: textBody('application/vnd.ogc.sld+xml; charset=UTF-8', sld),
     expected: [200],
   })
-  await call(server, {
+  const path = `${rest('layers', `${workspace}:${name}`)}.xml`
+  const { status, words } = await call(server, {
     method: 'PUT',
-    path: `rest/layers/${encodeURIComponent(`${workspace}:${name}`)}.xml`,
+    path,
     body: xml(
       `<layer><defaultStyle><name>${name}</name><workspace>${workspace}</workspace></defaultStyle></layer>`,
     ),
-    expected: [200],
+    expected: [200, 404, 500],
   })
+  if (status === 200) return
+  if (!(await find(server, 'layers', `${workspace}:${name}`))) throw layerGone(place)
+  throw new PushError('geoserver.refused', `PUT ${path} answered ${status} ${words}`.trim())
 }
 
-/** Takes the style away; not there is done. In use elsewhere (403) it stays. */
+/**
+ * Takes the style away; not there is done. What another's layer is drawn by (403) stays: with
+ * `recurse` GeoServer would give that layer another style.
+ */
 export const removeStyle = async (server: Server, { workspace, name }: Place): Promise<void> => {
   await call(server, {
     method: 'DELETE',
-    path: `${rest('workspaces', workspace, 'styles', name)}?recurse=true&purge=true`,
+    path: `${rest('workspaces', workspace, 'styles', name)}?purge=true`,
     expected: [200, 403, 404],
   })
 }

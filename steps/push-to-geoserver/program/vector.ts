@@ -3,8 +3,9 @@ import { basename, dirname, extname, join } from 'node:path'
 import { fileBody, fileEntry, xml, zipBody } from './body.ts'
 import { type Body, call, type Server } from './client.ts'
 import type { Place } from './coverage.ts'
+import { plainName } from './date.ts'
 import { PushError } from './errors.ts'
-import { find, rest } from './rest.ts'
+import { find, objectOf, rest } from './rest.ts'
 import { store } from './store.ts'
 import { namesIn } from './zip-names.ts'
 import { escaped } from './xml.ts'
@@ -44,20 +45,20 @@ const zipOf = async (path: string): Promise<Body> => {
 
 const upload = async (server: Server, place: Place, path: string): Promise<string> => {
   const geopackage = /\.gpkg$/i.test(path)
-  const { status, text } = await call(server, {
+  const { status, words } = await call(server, {
     method: 'PUT',
     path: `${below(place)}/file.${geopackage ? 'gpkg' : 'shp'}?configure=none`,
     body: geopackage ? fileBody('application/x-sqlite3', path) : await zipOf(path),
     expected: [201, 202, 400, 500],
   })
-  return status === 201 || status === 202 ? '' : `${status} ${text.slice(0, 300)}`.trim()
+  return status === 201 || status === 202 ? '' : `${status} ${words}`.trim()
 }
 
 const typesIn = async (server: Server, place: Place): Promise<string[]> => {
   const list = async (which: string): Promise<string[]> => {
     const path = `${below(place)}/featuretypes.json?list=${which}`
     const { status, text } = await call(server, { method: 'GET', path, expected: [200, 500] })
-    return status === 200 ? [JSON.parse(text).list?.string ?? []].flat() : []
+    return status === 200 ? [objectOf(text, path).list?.string ?? []].flat() : []
   }
   // `available` are those that are not published yet: a second try finds the others configured.
   return [...new Set(await list('all'))]
@@ -76,7 +77,7 @@ const publishType = async (server: Server, place: Place, name: string, table: st
       expected: [200, 500],
     })
   else {
-    const { status, text } = await call(server, {
+    const { status, words } = await call(server, {
       method: 'POST',
       path: `${types}.xml`,
       body: xml(
@@ -87,7 +88,7 @@ const publishType = async (server: Server, place: Place, name: string, table: st
     if (status === 500 && !(await there()))
       throw new PushError(
         'geoserver.unreadable',
-        `${table}: GeoServer could not publish the features (${text.slice(0, 300)})`,
+        `${table}: GeoServer could not publish the features (${words})`,
       )
   }
   return there()
@@ -119,9 +120,11 @@ export const publishVectors = async (
       `${place.workspace}:${place.name}: GeoServer found no features in ${basename(path)}${why ? ` (${why})` : ''}`,
     )
   }
-  const published = []
+  const published: { name: string; type: any }[] = []
   for (const [n, table] of tables.entries()) {
-    const name = n ? `${place.name}-${table.replace(/[^\w-]/g, '_')}` : place.name
+    const own = plainName(`${place.name}-${table.replace(/[^\w-]/g, '_')}`)
+    const taken = published.some(({ name }) => name === own)
+    const name = n ? `${own}${taken ? `_${n}` : ''}` : place.name
     published.push({ name, type: await publishType(server, place, name, table) })
   }
   return published

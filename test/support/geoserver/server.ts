@@ -11,8 +11,18 @@ export type Interruption =
   /** The connection ends, before the server did anything or after it did all */
   | 'cut-before'
   | 'cut-after'
+  /** Done, and the connection ends in the middle of the answer */
+  | 'cut-half'
+  /** Neither done nor answered; or answered by a body that goes on for ever, a byte a millisecond */
+  | 'hang'
+  | 'endless'
   /** Answered so without doing anything */
-  | { readonly status: number }
+  | {
+      readonly status: number
+      readonly text?: string
+      readonly type?: string
+      readonly headers?: Readonly<Record<string, string>>
+    }
   /** Done, and answered so all the same: a proxy's timeout */
   | { readonly after: number }
   /** Done, and this in place of an answer */
@@ -33,6 +43,16 @@ export interface Options {
   readonly ows?: (state: State, url: URL) => Promise<Answer>
 }
 
+const endless = (response: ServerResponse): void => {
+  response.writeHead(200, { 'content-type': 'application/json' }).write('{')
+  const dripping = setInterval(() => response.write(' '), 1)
+  response.once('close', () => clearInterval(dripping))
+}
+const half = (response: ServerResponse): void => {
+  response.writeHead(200, { 'content-length': '1000' })
+  response.write('{"', () => response.socket?.destroy())
+}
+
 /** Writers and readers wait for each other: one write at a time, from before its body is read. */
 class Lock {
   private last: Promise<unknown> = Promise.resolve()
@@ -44,7 +64,7 @@ class Lock {
 }
 
 class Standin {
-  readonly state: State
+  state: State
   /** `METHOD path?query` of each, in order */
   readonly requests: string[] = []
   interrupt: (n: number, line: string) => Interruption = () => undefined
@@ -60,6 +80,12 @@ class Standin {
     if (options.external) this.state.external = options.external
   }
 
+  /** As after a restart without its data folder. */
+  lose(): void {
+    const { version, external } = this.state
+    this.state = Object.assign(new State(version), { external })
+  }
+
   failNext(count: number): void {
     this.failures = count
   }
@@ -72,7 +98,10 @@ class Standin {
     this.requests.push(line)
     const what = this.interrupt(this.requests.length, line)
     if (what === 'cut-before') return void request.socket.destroy()
-    if (typeof what === 'object' && 'status' in what) return this.reply(response, text(what.status))
+    if (what === 'hang') return
+    if (what === 'endless') return endless(response)
+    if (typeof what === 'object' && 'status' in what)
+      return this.reply(response, { ...text(what.status), ...what })
     if (this.failures-- > 0) return this.reply(response, text(503, 'starting'))
     const refused = await this.login(request.headers.authorization)
     if (refused) return this.reply(response, refused)
@@ -81,6 +110,7 @@ class Standin {
       .catch((error: Error) => (request.socket.destroyed ? undefined : text(500, error.message)))
     if (!answer || what === 'cut-after') return void request.socket.destroy()
     if (typeof what === 'object' && 'unanswered' in what) return what.unanswered()
+    if (what === 'cut-half') return half(response)
     this.reply(response, typeof what === 'object' ? text(what.after) : answer)
   }
 

@@ -107,6 +107,15 @@ export class State {
     this.version = version
   }
 
+  /** Another GeoServer of the same catalogue and data. */
+  copy(): State {
+    const { workspaces, styles, indexes, truncated, external } = this
+    const made = new State(this.version)
+    for (const [folder, files] of this.files) made.files.set(folder, new Map(files))
+    const maps = structuredClone({ workspaces, styles, indexes, truncated })
+    return Object.assign(made, maps, { external })
+  }
+
   add(name: string): Workspace {
     const maps = {
       coveragestores: new Map(),
