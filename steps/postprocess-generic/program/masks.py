@@ -107,7 +107,11 @@ def mask_polygons(job, prediction) -> Burned:
     if prediction.crs is None:
         raise StepError("mask.no_place", "mask_from_url needs a CRS on the prediction: give a scene that has one")
     shapes, crs = read_shapes(job.read("mask_polygons"))
-    return Burned(buffered(shapes, crs, prediction, job.parameters["masks"]["mask_from_url"]["buffer_size_m"]), prediction)
+    near = buffered(shapes, crs, prediction, job.parameters["masks"]["mask_from_url"]["buffer_size_m"])
+    west, south, east, north = prediction.bounds
+    if not shapely.intersects(near, shapely.box(min(west, east), min(south, north), max(west, east), max(south, north))).any():
+        job.log(f"mask_from_url: none of its {len(shapes)} polygons meets the scene")
+    return Burned(near, prediction)
 
 
 class Masks:
