@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { ZodError } from 'zod'
 import type { Stage } from '../steps/contract.ts'
 import { contractOf, stepNamed, type StepName } from '../steps/contracts.ts'
+import { splitSpecs } from '../steps/mask-spec.ts'
 import type {
   PlanContext,
   PlanOptions,
@@ -62,24 +63,28 @@ export const planRequestOf = (
   model: ModelMetadata,
   inference_id: string,
   options: PlanOptions,
-): PlanRequest => ({
-  inference_id,
-  model: model.display_name,
-  // Of a model that runs at a server nobody here knows the weights.
-  model_card: runsElsewhere(modelOf(model))
-    ? null
-    : modelCard({
-        ...model,
-        model_input_data_spec: request.model_input_data_spec ?? model.model_input_data_spec,
-      }),
-  ...modelOf(model),
-  // A model that only publishes is run by nothing, whatever its address.
-  ...(model.pipeline_steps.some(({ process_id }) => runsModel(process_id)) ? {} : { server: null }),
-  input_spec: request.model_input_data_spec ?? model.model_input_data_spec,
-  layers: request.geoserver_push ?? model.geoserver_push,
-  post_processing: request.post_processing ?? model.postprocessing_options,
-  options,
-})
+): PlanRequest => {
+  const by = modelOf(model)
+  const specs = request.model_input_data_spec ?? model.model_input_data_spec
+  const split = splitSpecs(specs, by, request.spatial_domain.urls)
+  return {
+    inference_id,
+    model: model.display_name,
+    // Of a model that runs at a server nobody here knows the weights.
+    model_card: runsElsewhere(by)
+      ? null
+      : modelCard({ ...model, model_input_data_spec: split.input_spec as typeof specs }),
+    ...by,
+    // A model that only publishes is run by nothing, whatever its address.
+    ...(model.pipeline_steps.some(({ process_id }) => runsModel(process_id))
+      ? {}
+      : { server: null }),
+    ...split,
+    layers: request.geoserver_push ?? model.geoserver_push,
+    post_processing: request.post_processing ?? model.postprocessing_options,
+    options,
+  }
+}
 
 /** Step names of a model in order, for a task with this kind of source. */
 export const stepOrder = (

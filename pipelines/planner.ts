@@ -1,5 +1,6 @@
 import type { CatalogueRow } from '../connectors/row.ts'
 import { classBandOf } from '../steps/bands.ts'
+import { splitSpecs } from '../steps/mask-spec.ts'
 import { contractOf } from '../steps/contracts.ts'
 import type { Scene } from '../steps/plan-context.ts'
 import { breathe } from './breathe.ts'
@@ -15,6 +16,7 @@ import {
 } from './plan.ts'
 import type { InputSpec } from '../steps/plan-context.ts'
 import type { InferenceRequest } from './request.ts'
+import { modelOf } from './runs-by.ts'
 import { isByPlace } from './scenes.ts'
 import type { Catalogue, NoData } from './search/catalogue.ts'
 import { type Estimate, estimateOf } from './search/estimate.ts'
@@ -153,6 +155,12 @@ export const planRequest = async (
     }
   const own = request.model_input_data_spec ?? model.model_input_data_spec
   const post = request.post_processing ?? model.postprocessing_options
+  const { mask_spec } = splitSpecs(own, modelOf(model))
+  if (mask_spec)
+    throw new PlanError(
+      'request.modalities',
+      `model_input_data_spec: ${mask_spec.modality_tag} is a class band for masks: by place, name it among the bands of its collection's own entry, or ask for a mask, and it is read beside them`,
+    )
   const asked = modalitiesOf(own, request, catalogue.find)
   const specs = own.map((spec, n) => (n === 0 ? withMaskBand(spec, asked[n]!.row, post) : spec))
   const modalities = asked.map((modality, n) => ({ ...modality, ...bandsOf(specs[n]!) }))

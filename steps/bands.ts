@@ -15,6 +15,9 @@ const CLASS_BANDS: Readonly<Record<string, Encoding>> = {
 const encodingOf = ({ band_name }: SpecBand): Encoding | undefined =>
   CLASS_BANDS[band_name.toLowerCase()]
 
+/** Whether a name is that of a class band. */
+export const isClassBand = (name: string): boolean => name.toLowerCase() in CLASS_BANDS
+
 /** The class band of a spec: SCL of Sentinel-2, Fmask of HLS, QA_PIXEL of Landsat. */
 export const classBandOf = (
   spec: InputSpec,

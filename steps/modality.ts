@@ -15,6 +15,10 @@ const namesOf = ({ modality_tag, collection, connector }: InputSpec): string[] =
     : [...names, ...names.map((name) => `${connector}/${name}`)]
 }
 
+/** Whether a request or a model may call a spec so. */
+export const isNamed = (spec: InputSpec, name: string): boolean =>
+  namesOf(spec).some((own) => alike(own, name))
+
 /** Name of a modality in artifact keys and file names: letters, digits, _ and -, at most 40. */
 export const modalityName = (spec: InputSpec, position: number): string =>
   safe(namesOf(spec)[0] ?? `modality_${position + 1}`)
@@ -25,12 +29,13 @@ const wrong = (message: string): never => {
 
 /** The scene that a request gives under one of the spec's names. */
 const sceneFor = (scenes: readonly Scene[], spec: InputSpec): Scene | undefined =>
-  scenes.find(({ modality }) => namesOf(spec).some((name) => alike(name, modality ?? '')))
+  scenes.find(({ modality }) => isNamed(spec, modality ?? ''))
 
 /**
  * The scene of each modality that the model takes, in the spec's order.
  *
- * Where names tell nothing (a spec without tag and collection), the order of the request does.
+ * Where names tell nothing (a spec without tag and collection), the order of the request does, of
+ * those scenes that no other spec is called by.
  *
  * @throws PlanError `request.modalities` where one is missing, unknown or given twice
  */
@@ -52,9 +57,11 @@ export const scenesByModality = (
       'model.invalid',
       `model_input_data_spec: two modalities are called ${names.join(', ')}: give each a modality_tag of its own`,
     )
-  const nameless = specs.length === 1 || specs.every((spec) => namesOf(spec).length === 0)
+  const isNameless = (spec: InputSpec) => specs.length === 1 || namesOf(spec).length === 0
+  const byName = specs.map((spec) => (isNameless(spec) ? undefined : sceneFor(scenes, spec)))
+  const others = scenes.filter((scene) => !byName.includes(scene))
   const found = specs.map((spec, n) => {
-    const scene = nameless ? scenes[n] : sceneFor(scenes, spec)
+    const scene = isNameless(spec) ? others.shift() : byName[n]
     return {
       name: names[n]!,
       spec,

@@ -124,6 +124,8 @@ export interface PlanRequest {
   /** Where the model is deployed, for one that runs elsewhere */
   readonly server?: ModelServer | null
   readonly input_spec: readonly InputSpec[]
+  /** A class band in a raster of its own: for masks, and read by no model */
+  readonly mask_spec?: InputSpec
   readonly layers: readonly PushEntry[]
   readonly post_processing: Readonly<Record<string, unknown>>
   readonly options: PlanOptions

@@ -5,7 +5,8 @@ import type { CatalogueRow } from '../../connectors/row.ts'
 import { modelOf } from '../../pipelines/runs-by.ts'
 import { orderOf } from '../../pipelines/order.ts'
 import { withoutNulls } from '../../pipelines/request-fields.ts'
-import type { PlanRequest } from '../../steps/plan-context.ts'
+import { type SplitSpecs, splitSpecs } from '../../steps/mask-spec.ts'
+import type { InputSpec, PlanRequest } from '../../steps/plan-context.ts'
 import type { Config } from '../config.ts'
 import { type Database, type Db, type WireStep } from '../database/database.ts'
 import { HttpError, invalidBody } from '../http/errors.ts'
@@ -26,16 +27,17 @@ const MISSING =
 interface RunParts {
   readonly model: ModelRow
   readonly inference: unknown
-  readonly input_spec: readonly unknown[]
+  readonly split: SplitSpecs
   readonly layers: readonly unknown[]
   readonly post_processing: unknown
   readonly withProcessor: boolean
 }
 
 /** What decides on the steps that a plan adds by itself; values as they are recorded, not yet parsed. */
-const planRequest = (parts: RunParts): PlanRequest =>
+const planRequest = ({ split, ...parts }: RunParts): PlanRequest =>
   ({
     ...parts,
+    ...split,
     inference_id: '',
     model: parts.model.display_name,
     server: modelOf(parts.model).server,
@@ -264,7 +266,11 @@ export const prepare = async (
     {
       model,
       inference,
-      input_spec: specs,
+      split: splitSpecs(
+        specs as InputSpec[],
+        { inference, server: modelOf(model).server },
+        input.spatial_domain.urls,
+      ),
       layers: push,
       post_processing,
       withProcessor: processor !== undefined,

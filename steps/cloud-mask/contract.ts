@@ -50,8 +50,9 @@ const CSMASK = {
 
 const isTopOfAtmosphere = (spec: InputSpec): boolean => /l1c|l1tp|toa/i.test(spec.collection ?? '')
 
-const wanted = ({ post_processing, input_spec, inference }: PlanRequest): boolean =>
+const wanted = ({ post_processing, input_spec, mask_spec, inference }: PlanRequest): boolean =>
   readPostProcessing(post_processing).cloud_masking &&
+  mask_spec === undefined &&
   classBandOf(input_spec[0]!) === null &&
   sixBands(input_spec[0]!, inference) !== null
 

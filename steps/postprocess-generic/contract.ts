@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { classBandOf, encodings, modelBands } from '../bands.ts'
 import { defineContract } from '../contract.ts'
+import { modalityName } from '../modality.ts'
 import type { PlanContext } from '../plan-context.ts'
 import { maskFromUrl, readPostProcessing, regularization } from '../post-processing.ts'
 
@@ -38,10 +39,22 @@ const classesOf = ({ layers }: PlanContext) => {
   )
 }
 
+/** The class band of a raster of its own, else that of the scene. */
+const maskBand = (
+  { input_spec, mask_spec }: PlanContext,
+  placeOf: (band: { index: number; band_name: string }) => number,
+) => {
+  if (mask_spec) {
+    const { index, encoding } = classBandOf(mask_spec)!
+    return { index, encoding, modality: modalityName(mask_spec, input_spec.length) }
+  }
+  const found = classBandOf(input_spec[0]!)
+  return found && { index: placeOf(found), encoding: found.encoding }
+}
+
 const plan = (context: PlanContext) => {
   const spec = context.input_spec[0]!
   const { regularization, polygons, ...masks } = readPostProcessing(context.post_processing)
-  const classBand = classBandOf(spec)
   // A catalogue's step writes the bands in the order of the spec, whatever their index was.
   const placeOf = (band: { index: number; band_name: string }) =>
     context.source.kind === 'items'
@@ -53,7 +66,7 @@ const plan = (context: PlanContext) => {
     rgb: rgb.every((band) => band !== undefined) ? rgb.map((band) => placeOf(band)) : null,
     bands: modelBands(spec, context.inference).map(placeOf),
     masks,
-    mask_band: classBand && { index: placeOf(classBand), encoding: classBand.encoding },
+    mask_band: maskBand(context, placeOf),
     water_values: context.options.masks?.permanentWaterValues ?? [1],
     regularization,
     ...(polygons === undefined ? {} : { polygons }),

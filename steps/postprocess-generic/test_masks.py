@@ -93,6 +93,15 @@ def test_beyond_a_class_band_in_another_grid_nobody_knows_of_clouds(room):
     assert (found[:4] == 1).all() and (found[4:] == NONE).all()
 
 
+@pytest.mark.parametrize("more, code", [({"transform": from_origin(900000, 4500000, 20, 20)}, "mask.outside"), ({"crs": None}, "mask.no_place")])
+def test_a_class_band_of_another_place_is_told(room, more, code):
+    task(room, numpy.full((3, 8, 8), 5, "uint16"), numpy.ones((1, 8, 8), "int16"))
+    room.tif("scl.tif", numpy.full((1, 4, 4), 4, "uint8"), **more)
+    room.artifacts["original_input_image:SCL"] = "scl.tif"
+    ran = post(room, rgb=None, masks={"cloud_masking": True}, mask_band={"index": 0, "encoding": "sentinel2_scl", "modality": "SCL"})
+    assert ran.error["code"] == code and "scl.tif" in ran.error["message"]
+
+
 def test_a_band_that_the_scene_itself_calls_scl_is_found(room):
     scene = numpy.full((2, 2, 2), 9, "uint16")
     task(room, scene, numpy.ones((1, 2, 2), "int16"))

@@ -29,7 +29,14 @@ const scene = {
     .describe("scaled: the file's own scale and offset tags are applied before the spec's"),
 }
 const modality = z
-  .strictObject({ name: z.string().regex(/^[A-Za-z0-9_-]{1,40}$/), ...scene })
+  .strictObject({
+    name: z.string().regex(/^[A-Za-z0-9_-]{1,40}$/),
+    ...scene,
+    mask: z
+      .literal(true)
+      .optional()
+      .describe('Classes for masks: on a grid of their own, and no model input'),
+  })
   .refine((p) => (p.url === undefined) !== (p.file === undefined), 'give either url or file')
 
 /** Bytes of one download, or of a zip unpacked. */
@@ -71,11 +78,11 @@ const isLayer = ({ inference, server, options }: PlanContext): boolean =>
   !inference && !server && !options.processor
 
 const plan = (context: PlanContext) => {
-  const { source, inference, input_spec, inference_id, options, date } = context
+  const { source, inference, input_spec, mask_spec, inference_id, options, date } = context
   const scenes = source.kind === 'scene' ? source.scenes : []
   // A model that only publishes need not say what its bands are.
-  const specs = input_spec.length === 0 && isLayer(context) ? [{ bands: [] }] : input_spec
-  const found = scenesByModality(specs, scenes)
+  const read = input_spec.length === 0 && isLayer(context) ? [{ bands: [] }] : input_spec
+  const found = scenesByModality(mask_spec ? [...read, mask_spec] : read, scenes)
   const [first] = found
   const { member } = first!.scene
   return {
@@ -84,6 +91,7 @@ const plan = (context: PlanContext) => {
           modalities: found.map(({ name, spec, scene }) => ({
             ...{ name, ...fromScene(scene) },
             ...bandsOf(spec, inference),
+            ...(spec === mask_spec ? { mask: true } : {}),
           })),
         }
       : { ...fromScene(first!.scene), ...bandsOf(first!.spec, inference) }),

@@ -346,3 +346,20 @@ def test_modalities_in_two_grids_are_refused_with_the_command_that_helps(room, m
     ran = modalities(room)
     assert ran.error["code"] == "source.grids_differ" and "Traceback" not in ran.log
     assert "-t_srs EPSG:32630 -te 500000 4499920 500090 4500000 -ts 9 8" in ran.error["message"]
+
+
+def test_classes_for_masks_keep_their_own_grid_and_are_no_model_input(room):
+    """SCL comes at 20 m beside bands of 10 m, often with a colour table."""
+    room.tif("a.tif", ramp())
+    room.tif("b.tif", numpy.full((1, 4, 5), 4, "uint8"), transform=rasterio.transform.from_origin(500000, 4500000, 20, 20))
+    with rasterio.open(room.inputs / "b.tif", "r+") as raster:
+        raster.write_colormap(1, {4: (0, 160, 0, 255)})
+    band = [{"index": 0, "band_name": "B0", "scaling_factor": 1}]
+    both = [{"name": "S2L2A", "file": "a.tif", "bands": band}, {"name": "SCL", "file": "b.tif", "bands": band, "mask": True}]
+    ran = modalities(room, modalities=both)
+    made = ran.result["artifacts"]
+    assert "imputed_input_image:SCL" not in made and made["original_input_image:SCL"] == "2024-08-12_b_SCL.tif"
+    assert made["imputed_input_image"] == made["imputed_input_image:S2L2A"]
+    assert (ran.pixels("original_input_image:SCL") == 4).all() and set(ran.result["details"]["modalities"]) == {"S2L2A", "SCL"}
+    with rasterio.open(room.inputs / "valid.tif") as valid:
+        assert valid.shape == (8, 9)

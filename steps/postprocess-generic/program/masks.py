@@ -9,6 +9,7 @@ from contextlib import ExitStack
 
 import numpy
 import shapely
+from rasterio.warp import transform_bounds
 
 from footprint import footprint
 from geodag.gaps import NODATA
@@ -61,6 +62,7 @@ def _class_band(job, scene, prediction, stack: ExitStack) -> Classes | None:
     raster = scene
     if named and named.get("modality"):
         raster = stack.enter_context(open_scene(job.read(f"original_input_image:{named['modality']}")))
+        _check_meets(raster, prediction)
     if named and named["index"] < raster.count:
         band, encoding = named["index"] + 1, named["encoding"]
     else:
@@ -69,6 +71,19 @@ def _class_band(job, scene, prediction, stack: ExitStack) -> Classes | None:
             return None
         band, encoding = found[0]
     return Classes(stack.enter_context(on_grid(raster, prediction, fill=FILL[encoding])), band, encoding)
+
+
+def _check_meets(raster, prediction) -> None:
+    """Fails with ``mask.outside`` where a class band of its own lies somewhere else: all would be unknown."""
+    name = os.path.basename(raster.name)
+    if (raster.crs is None) != (prediction.crs is None):
+        raise StepError("mask.no_place", f"{name}: one of scene and class band has no CRS: set it with gdal_edit.py -a_srs EPSG:<code>")
+    west, south, east, north = raster.bounds if raster.crs is None else transform_bounds(raster.crs, prediction.crs, *raster.bounds)
+    left, bottom, right, top = prediction.bounds
+    turns = (-360, 0, 360) if prediction.crs and prediction.crs.is_geographic else (0,)
+    east += 360 if turns[1:] and west > east else 0
+    if not any(west + by < right and left < east + by and south < top and bottom < north for by in turns):
+        raise StepError("mask.outside", f"{name}, the class band, does not cover the scene: give that of the same scene")
 
 
 class Values:

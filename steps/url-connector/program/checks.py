@@ -35,8 +35,8 @@ def check_names(scene, bands: list[dict], name: str) -> None:
             )
 
 
-def check(scene, bands: list[dict], require_crs: bool) -> None:
-    """Whether the spec fits the scene. Fails with ``source.*``, the file named."""
+def check(scene, bands: list[dict], require_crs: bool, values: bool = True) -> None:
+    """Whether the spec fits the scene, whose pixels are ``values`` or classes. Fails with ``source.*``, the file named."""
     name = os.path.basename(scene.name)
     wanted = max((band["index"] for band in bands), default=-1) + 1
     if scene.count < wanted:
@@ -62,7 +62,7 @@ def check(scene, bands: list[dict], require_crs: bool) -> None:
         raise StepError("source.no_crs", f"{name} has no CRS: set one with gdal_edit.py -a_srs EPSG:<code>")
     # GDAL gives a file of one bit a palette of black and white: its numbers are values.
     numbers = [band["index"] for band in bands if scene.tags(band["index"] + 1, ns="IMAGE_STRUCTURE").get("NBITS") != "1"]
-    if any(scene.colorinterp[index] == ColorInterp.palette for index in numbers):
+    if values and any(scene.colorinterp[index] == ColorInterp.palette for index in numbers):
         raise StepError("source.palette", f"{name} holds numbers of colours, not values: use gdal_translate -expand rgb, or the original")
 
 

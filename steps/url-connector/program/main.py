@@ -30,7 +30,9 @@ def one(job, wanted: dict, primary: str | None, several: bool) -> str:
         job.log(f"{file}: delivered as it is")
         return delivered
     with open_scene(delivered) as scene:
-        check(scene, wanted["bands"], p.get("require_crs", False))
+        check(scene, wanted["bands"], p.get("require_crs", False), not wanted.get("mask"))
+        if wanted.get("mask"):
+            return masks(job, scene, wanted, delivered)
         if primary:
             with open_scene(primary) as first:
                 check_grid(scene, first, name, p["modalities"][0]["name"])
@@ -53,6 +55,13 @@ def one(job, wanted: dict, primary: str | None, several: bool) -> str:
     return delivered
 
 
+def masks(job, scene, wanted: dict, delivered: str) -> str:
+    """Classes lie on a grid of their own, and no model reads them: they stay as they are."""
+    job.log(f"{os.path.basename(delivered)}: {scene.width} x {scene.height} pixels, classes for masks")
+    job.details.setdefault("modalities", {})[wanted["name"]] = {"crs": str(scene.crs) if scene.crs else None, "bbox": bbox_of(scene)}
+    return delivered
+
+
 def main(job) -> None:
     several = job.parameters.get("modalities") or []
     primary = None
@@ -62,7 +71,8 @@ def main(job) -> None:
     if several:
         for key in KEYS:
             job.made[key] = job.made[f"{key}:{several[0]['name']}"]
-        os.remove(os.path.join(job.outputs, "other_valid.tif"))
+        if sum(not one.get("mask") for one in several) > 1:
+            os.remove(os.path.join(job.outputs, "other_valid.tif"))
 
 
 if __name__ == "__main__":
