@@ -1,7 +1,9 @@
 """preview.png of odd shapes, names and values: what is in it can be seen, and the legend says what the colours are."""
 
 import csv
+import importlib.util
 import json
+import os
 from xml.etree import ElementTree
 
 import numpy
@@ -89,6 +91,23 @@ def test_names_of_any_script_and_length_are_one_line_that_every_file_can_hold(ro
     assert [name.text for name in names] == labels
     with open(ran.path("item"), encoding="utf-8") as file:
         assert [one["title"] for one in json.load(file)["assets"]["prediction"]["classification:classes"]] == labels
+
+
+def footer():
+    """The module of the program that draws the legend."""
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "program")
+    spec = importlib.util.spec_from_file_location("footer", os.path.join(program, "footer.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.skipif(not os.path.exists("/usr/share/geodag"), reason="the fonts come with the image, where this runs")
+@pytest.mark.parametrize("letters", ["水体河流", "水1.%W", "한국어", "ひらがな", "Вода", "Ωκεα", "מיהר", "أنهار"])
+def test_the_fonts_of_the_image_have_the_letters(letters):
+    own = footer().font_of(letters)
+    shapes = {bytes(own.getmask(letter)) for letter in letters}
+    assert len(shapes) == len(set(letters)) and bytes(own.getmask("\ue123")) not in shapes  # a letter that no font has is a box
 
 
 @pytest.mark.parametrize("opacity, shown", [(0, 0), (-1, 0), (0.5, 0.35), (7, 0.7)])

@@ -49,8 +49,10 @@ def _font(name: str):
 
 def font_of(text: str):
     """The font that has the letters of ``text``: Pillow's own has Latin ones alone."""
-    most = max(map(ord, text), default=0)
-    return ImageFont.load_default(SIZE) if most < 0x250 else _font("DroidSansFallbackFull.ttf" if most >= 0x2E80 and most < 0xFB00 else "DejaVuSans.ttf")
+    codes = [ord(letter) for letter in text if letter != "…"]
+    if max(codes, default=0) < 0x250:
+        return ImageFont.load_default(SIZE)
+    return _font("wqy-microhei.ttc" if any(0x2E80 <= code < 0xFB00 for code in codes) else "DejaVuSans.ttf")
 
 
 def _entries(legend, statistics, ends) -> list[tuple[tuple[int, int, int], str]]:
