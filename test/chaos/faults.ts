@@ -100,6 +100,15 @@ export const FAULTS: Record<string, [weight: number, run: Fault]> = {
       return true
     },
   ],
+  'store full': [
+    3,
+    async ({ service, random }) => {
+      if (!service.full(true)) return false
+      await sleep(between(random, 1, 5) * 1000)
+      while (!service.full(false)) await sleep(100)
+      return true
+    },
+  ],
   cancel: [2, ({ workload }) => workload.cancel()],
   delete: [2, ({ workload }) => workload.remove()],
 }

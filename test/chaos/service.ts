@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createKey } from '../../api/auth/keys.ts'
 import { type Db, openDatabase, persist } from '../../api/database/database.ts'
 import { Client, Process, sleep } from '../support/api.ts'
 import { freePort } from '../support/services.ts'
+
+const DISK_BYTES = 2 * 1024 ** 3
 
 type Slot = 'api' | `runner${number}`
 
@@ -49,7 +51,9 @@ export class ChaosService {
       MAX_DEATHS: '60',
     }
     try {
-      execFileSync('mount', ['--bind', this.objects, this.objects], { stdio: 'ignore' })
+      // A disk of its own: it can be made read-only, and be full.
+      const options = ['-t', 'tmpfs', '-o', `size=${DISK_BYTES},mode=0755`, 'tmpfs', this.objects]
+      execFileSync('mount', options, { stdio: 'ignore' })
       this.mounted = true
     } catch {
       // not root, or not allowed: the mode of the folder must do
@@ -134,6 +138,21 @@ export class ChaosService {
       return true
     } catch {
       return false // a file is open for writing just now
+    }
+  }
+
+  /** Takes the object store's last free space, or gives it back. @returns whether it did */
+  full(on: boolean): boolean {
+    if (!this.mounted) return false
+    const { blocks, bfree, bsize } = statfsSync(this.objects)
+    const size = on ? (blocks - bfree) * bsize : DISK_BYTES
+    try {
+      // rw is said: else a store that is read-only just now would stay so below its mount.
+      const options = ['-o', `remount,rw,size=${Math.max(size, bsize)}`, this.objects]
+      execFileSync('mount', options, { stdio: 'ignore' })
+      return true
+    } catch {
+      return false // something was written meanwhile
     }
   }
 
