@@ -76,7 +76,10 @@ export interface Prepared {
 }
 
 /** @throws HttpError 422 for an `s3://` URL of a bucket that is not the operator's */
-const checkBuckets = (buckets: readonly Bucket[], { spatial_domain }: InferenceInput): void => {
+export const checkBuckets = (
+  buckets: readonly Bucket[],
+  { spatial_domain }: InferenceInput,
+): void => {
   for (const [n, item] of (spatial_domain.urls ?? []).entries()) {
     const named = typeof item === 'string' ? [[item]] : Object.entries(item).map((e) => e.reverse())
     for (const [url, ...modality] of named)
