@@ -3,7 +3,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { StoreError } from '../../api/storage/errors.ts'
 import { parseCatalogues } from '../../connectors/operator.ts'
+import { TRANSIENT } from '../../pipelines/compose.ts'
 import { parseModel } from '../../pipelines/model.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -95,6 +97,29 @@ test('docs/errors.md and docs/processors.md list each code that can come out, an
   const missing = [...thrown].filter(([code]) => !listed.has(code) && !NO_CODES.has(code))
   expect(missing, 'add them to docs/errors.md, with cause and cure').toEqual([])
   expect([...listed].filter((code) => !thrown.has(code))).toEqual([])
+})
+
+/** Codes that a runner tries again: by the pipeline's list, a catalogue's mark, the store, planning. */
+const passing = (): string[] => {
+  const connectors = tracked.filter((name) => /^connectors\/.*\.ts$/.test(name)).map(read)
+  const marked = connectors.flatMap((text) =>
+    [...text.matchAll(/new ConnectorError\(([^;]+?)mayPass: true/g)].map(
+      ([, call]) => /'(\w+\.\w+)'(?![^]*new ConnectorError)/.exec(call!)![1]!,
+    ),
+  )
+  expect(new Set(marked)).toContain('catalogue.timeout')
+  const ofStore = [...read('api/storage/errors.ts').matchAll(/'(store\.\w+)'/g)]
+    .map(([, code]) => code!)
+    .filter((code) => new StoreError(code, '').passes)
+  const planning = /code: '(plan\.\w+)'[^]{0,80}recorder\.retry/.exec(read('api/runs/runner.ts'))!
+  return [...new Set([...TRANSIENT, ...marked, ...ofStore, planning[1]!])].sort()
+}
+
+test('a code is marked as passing exactly where it is tried again', () => {
+  const rows = ['docs/errors.md', 'docs/processors.md']
+    .flatMap((page) => read(page).split('\n'))
+    .filter((line) => line.startsWith('| `') && line.includes('*passes*'))
+  expect(rows.flatMap((line) => codesOf(line.split('|')[1]!)).sort()).toEqual(passing())
 })
 
 /** A setting's number as people write it: 20_000 in code is 20,000 in the docs. */
