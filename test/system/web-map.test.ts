@@ -4,11 +4,12 @@ import { PutBucketCorsCommand, S3Client } from '@aws-sdk/client-s3'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Client, type Process, type Service, startService } from '../support/api.ts'
-import { coloursOnMap, openTab, openView, signIn, startBrowser } from '../support/browser.ts'
+import { coloursOnMap, mapOf, openTab, openView, signIn, startBrowser } from '../support/browser.ts'
 import { startMapServer } from '../support/geoserver/mapserver.ts'
 import { type Geoserver, startGeoserver } from '../support/geoserver/server.ts'
 import { wms } from '../support/geoserver/wms.ts'
 import { geotiff, lakeScene } from '../support/geotiff.ts'
+import { weightedSum } from '../support/onnx.ts'
 import { startS3, type TestS3 } from '../support/services.ts'
 
 let browser: Browser
@@ -163,6 +164,117 @@ test('two days in S3 over the operator’s base map: slider, ramp, swipe, WMS of
   await expect.poll(seen).toSatisfy(isWater)
   await slider.fill('1')
   await expect.poll(seen).toSatisfy((all) => !isWater(all))
+  expect(problems).toEqual([])
+  await context.close()
+})
+
+/** A model of biomass from two bands: half the first; `style` is what it names for its layer. */
+const biomassModel = async (name: string, more: object): Promise<string> => {
+  const { body: share } = await anna.get('/v2/file-share?object_name=biomass.onnx')
+  const onnx = weightedSum([0.5, 0])
+  await fetch(share.upload_url, { method: 'PUT', body: new Uint8Array(onnx) })
+  const { status, body } = await anna.post('/v2/models', {
+    ...{ display_name: name, description: 'Biomass', ...more },
+    pipeline_steps: [
+      { process_id: 'url-connector', step_number: 0 },
+      { process_id: 'onnx-inference', step_number: 1 },
+      { process_id: 'postprocess-generic', step_number: 2 },
+    ],
+    model_input_data_spec: [
+      {
+        bands: [
+          { index: 0, band_name: 'red', RGB_band: 'R', scaling_factor: 1 },
+          { index: 1, band_name: 'nir', scaling_factor: 1 },
+        ],
+      },
+    ],
+    inference: {
+      ...{ weights: { url: share.download_url }, task: 'regression', tile: 64, overlap: 16 },
+      ...{ mean: [0, 0], std: [1, 1] },
+    },
+  })
+  expect(status, JSON.stringify(body)).toBe(201)
+  return body.id
+}
+/** Grows from west to east: 0 to 190 in the first band, so 0 to 95 as biomass. */
+const slope = geotiff(SIZE, 2, (band, _, column) => (band === 0 ? column * 2 : 7))
+const isNear = (seen: number[], wanted: number[]) =>
+  wanted.every((value, n) => Math.abs(value - seen[n]!) < 12)
+
+test('a regression: its ramp, its legend, its values; a model without a style is seen as well', async () => {
+  const { body: share } = await anna.get('/v2/file-share?object_name=slope.tif')
+  await fetch(share.upload_url, { method: 'PUT', body: new Uint8Array(slope) })
+  const layer = { workspace: 'geofm', layer_name: 'agb', filepath_key: 'model_output_image' }
+  const regression = [
+    { color: '#ff0000', label: 'none', opacity: 1, quantity: 0 },
+    { color: '#0000ff', label: 'dense', opacity: 1, quantity: 100 },
+  ]
+  const styled = { ...layer, display_name: 'Biomass', geoserver_style: { regression } }
+  const channel = (label: string, channel: number, maxValue: number) => ({
+    ...{ label, channel, minValue: 0, maxValue },
+  })
+  const turned = {
+    ...{ ...layer, filepath_key: 'original_input_image', display_name: 'Delivered', z_index: 5 },
+    visible_by_default: 'False',
+    // Which colour is which the label says, not the band.
+    geoserver_style: {
+      rgb: [
+        channel('BlueChannel', 1, 255),
+        channel('GreenChannel', 1, 510),
+        channel('RedChannel', 2, 7),
+      ],
+    },
+  }
+  const models = [
+    await biomassModel('biomass', { geoserver_push: [styled, { ...turned, layer_name: 'in' }] }),
+    await biomassModel('biomass-plain', {}),
+  ]
+  const { page, context, problems } = await openTab(browser)
+  await signIn(page, api.url, anna.key)
+  /** The first column but few and the last but few; the middle. */
+  const points = {
+    WEST: [600_000 + 25, LAKE[1]],
+    MIDDLE: [600_000 + SIZE * 5 + 5, LAKE[1]],
+    EAST: [600_000 + SIZE * 10 - 25, LAKE[1]],
+  } as const
+  const [own, plain] = await Promise.all(
+    models.map(async (model_id, n) => {
+      const asked = { spatial_domain: { urls: [share.download_url] }, temporal_domain: [] }
+      const { body } = await anna.post('/v2/inference', {
+        ...{ ...asked, model_id, location: `Slope ${n}` },
+      })
+      const { inference } = await anna.ended(body.id)
+      expect(inference.status, JSON.stringify(inference.inference_output)).toBe('COMPLETED')
+      return body.id as string
+    }),
+  )
+  await openView(page, `runs/${own}`, 'Slope 0')
+  await page.locator('.ramp', { hasText: 'none (0)' }).filter({ hasText: 'dense (100)' }).waitFor()
+  await expect
+    .poll(() => at(points, page))
+    .toSatisfy(
+      ([west, middle, east]) =>
+        isNear(west!, [249, 0, 6]) && isNear(middle!, [133, 0, 122]) && isNear(east!, [13, 0, 242]),
+    )
+  const { at: place } = await mapOf(page)
+  await page.mouse.move(...place(points.MIDDLE))
+  await page.locator('.reading', { hasText: 'Biomass 48' }).waitFor()
+  await page.getByLabel('Delivered', { exact: true }).check()
+  await expect
+    .poll(() => at(points, page))
+    .toSatisfy(([, middle]) => isNear(middle!, [255, 48, 96]))
+
+  await openView(page, `runs/${plain}`, 'Slope 1')
+  const ramp = page.locator('.layer', { hasText: 'Prediction' }).locator('.ramp')
+  await expect.poll(() => ramp.textContent()).toMatch(/^0\s*95$/)
+  await expect
+    .poll(() => at(points, page))
+    .toSatisfy(
+      ([west, middle, east]) =>
+        isNear(west!, [0x44, 6, 0x58]) &&
+        isNear(middle!, [0x21, 0x91, 0x8c]) &&
+        isNear(east!, [0xf5, 0xe4, 0x28]),
+    )
   expect(problems).toEqual([])
   await context.close()
 })

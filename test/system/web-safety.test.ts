@@ -6,7 +6,7 @@ import type { Browser, Page } from 'playwright-core'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Client, type Process, type Service, startService } from '../support/api.ts'
-import { openTab, openView, signIn, startBrowser } from '../support/browser.ts'
+import { axe, openTab, openView, signIn, startBrowser, wholeView } from '../support/browser.ts'
 import { root } from '../support/engine.ts'
 
 let service: Service
@@ -179,6 +179,13 @@ test('hostile names are text', async () => {
     await page.getByText(shown).first().waitFor()
     expect(await ran(page), view).toEqual([undefined, 0])
   }
+  // A mark that turns the direction of a text round ends with the name that it stands in.
+  const turned = { ...asked, model_id: model.body.id, location: 'gnp.\u202Efit' }
+  await anna.post('/v2/inference', { ...turned, description: 'whole' })
+  await openView(page, 'runs', 'Runs')
+  const name = page.getByRole('link', { name: 'gnp.' })
+  expect(await name.evaluate((link) => link.getClientRects().length)).toBe(1)
+  await openView(page, `new?model=${model.body.id}`, 'New run')
   await page.getByLabel('GeoTIFF files').setInputFiles({
     ...{ name: '"><svg onload=window.ran=1>.svg', mimeType: 'image/svg+xml' },
     buffer: Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" onload="window.ran=1"/>'),
@@ -191,6 +198,101 @@ test('hostile names are text', async () => {
   expect(file.headers.get('content-type')).toBe('application/octet-stream')
   expect(file.headers.get('content-disposition')).toMatch(/^attachment/)
   expect(problems).toEqual([])
+  await context.close()
+})
+
+test('a run that is watched outlasts the network and the API: what happened meanwhile is seen', async () => {
+  const own = await service.launch('api')
+  const ask = { ...asked, model_display_name: 'tiny-water', location: 'Watched' }
+  const { body } = await anna.post('/v2/inference', ask)
+  const { page, context } = await openTab(browser)
+  await signIn(page, own.url, anna.key)
+  await openView(page, `runs/${body.id}`, 'Watched')
+  const away = page.getByText('What you see is as of then')
+  await context.setOffline(true)
+  await away.waitFor()
+  await sql`update inf_inference set status = 'RUNNING' where id = ${body.id}`.execute(service.db)
+  await context.setOffline(false)
+  await page.locator('.heading .status.busy').waitFor()
+  await away.waitFor({ state: 'detached' })
+
+  await own.end('SIGTERM')
+  await away.waitFor()
+  const reason = 'Traceback:\n' + '  File "a.py", line 1, in <module>\n'.repeat(60)
+  const output = JSON.stringify({ errors: [{ code: 'processor.failed', message: reason }] })
+  await sql`update inf_inference set status = 'FAILED', inference_output = ${output}::jsonb
+    where id = ${body.id}`.execute(service.db)
+  const again = await service.launch('api', { PORT: new URL(own.url).port })
+  await page.locator('.heading .status.bad').waitFor()
+  await away.waitFor({ state: 'detached' })
+  // Its lines stay lines; a box that scrolls can be reached by the keyboard.
+  const message = page.getByRole('region', { name: 'Message of processor.failed' })
+  expect(await message.evaluate((box) => [box.clientHeight < 300, box.tabIndex])).toEqual([true, 0])
+  expect(await message.innerText()).toMatch(/Traceback:\n\s+File/)
+  expect(await axe(page)).toEqual([])
+  await context.close()
+  await again.end('SIGTERM')
+})
+
+test('a key that is switched off leads to the sign-in; with another one the view is as before', async () => {
+  const carl = await service.client(api.url, 'carl@example.org')
+  const second = (await carl.post('/v2/auth/api-keys', {})).body
+  const [first] = (await carl.get('/v2/auth/api-keys')).body.results.filter(
+    ({ id }: { id: string }) => id !== second.id,
+  )
+  const { page, context } = await openTab(browser)
+  await signIn(page, api.url, carl.key)
+  expect(
+    await carl.call('PATCH', `/v2/auth/api-keys?apikey_id=${first.id}`, { active: false }),
+  ).toMatchObject({ status: 200 })
+  await page.getByRole('link', { name: 'Processors' }).click()
+  await page.getByText('Your key no longer holds').waitFor()
+  expect(await axe(page)).toEqual([])
+  await page.getByLabel('API key').fill(second.value)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await wholeView(page, 'Processors')
+  await page.goBack()
+  await wholeView(page, 'Runs')
+  await context.close()
+})
+
+test('an address that leads nowhere says so', async () => {
+  const { page, context } = await openTab(browser)
+  await signIn(page, api.url, anna.key)
+  const nobody = '00000000-0000-4000-8000-000000000000'
+  for (const [view, heading] of [
+    [`runs/${nobody}`, 'Run'],
+    ['runs/no-id', 'Run'],
+    ['runs/%', 'Run'],
+    [`runs/..%2Fmodels%2F${nobody}`, 'Run'],
+    ['models/no-id', 'Model'],
+    [`processors/${nobody}`, 'Processor'],
+  ] as const) {
+    await openView(page, view, heading)
+    await page.getByText(`There is no such ${heading.toLowerCase()}`).waitFor()
+    expect(await page.title()).toBe(`${heading} · geodag`)
+  }
+  await context.close()
+})
+
+test('a start whose answer was lost is done once', async () => {
+  const { page, context } = await openTab(browser)
+  await signIn(page, api.url, anna.key)
+  await openView(page, 'new', 'New run')
+  await page.getByLabel('Model', { exact: true }).selectOption({ label: 'tiny-water v1' })
+  await page.getByLabel('URLs of scenes').fill('https://h.example.org/a.tif')
+  await page.getByLabel('Name of the place').fill('Once')
+  let lost = 0
+  await page.route('**/v2/inference', async (route) => {
+    if (route.request().method() !== 'POST' || lost++) return route.continue()
+    await route.fetch()
+    return route.abort()
+  })
+  await page.getByRole('button', { name: 'Start', exact: true }).click()
+  await page.getByText('The server does not answer').first().waitFor()
+  await page.getByRole('button', { name: 'Start', exact: true }).click()
+  await wholeView(page, 'Once')
+  expect((await anna.get('/v2/inference?location=Once')).body.total_records).toBe(1)
   await context.close()
 })
 
@@ -264,6 +366,30 @@ test('a thousand runs, and a run of 300 tasks', async () => {
   expect(await page.locator('.step').count()).toBe(0)
   expect(visits.many[0]!.nodes).toBeLessThan(6 * visits.few[0]!.nodes)
   expect(ratio).toBeLessThan(15)
+
+  // Back, and a reload, find the list as it was.
+  await openView(page, 'runs', 'Runs')
+  await page.getByLabel('Status', { exact: true }).selectOption('FAILED')
+  await page.getByLabel('Place or description').fill('Place')
+  await page.getByText(/1–25 of 1,000/).waitFor()
+  await page.getByRole('button', { name: 'Next' }).click()
+  await page.getByText(/26–50 of 1,000/).waitFor()
+  const link = page.locator('tbody a').first()
+  const place = (await link.textContent())!
+  await link.click()
+  await wholeView(page, place)
+  await page.goBack()
+  const isAsBefore = async () => {
+    await page.getByText(/26–50 of 1,000/).waitFor()
+    expect(await page.getByLabel('Status', { exact: true }).inputValue()).toBe('FAILED')
+    expect(await page.getByLabel('Place or description').inputValue()).toBe('Place')
+  }
+  await isAsBefore()
+  await page.reload()
+  await isAsBefore()
+  await page.getByRole('link', { name: 'Runs', exact: true }).click()
+  await page.getByText(/1–25 of 1,00\d/).waitFor()
+  expect(await page.getByLabel('Status', { exact: true }).inputValue()).toBe('')
   expect(problems).toEqual([])
   await context.close()
 })

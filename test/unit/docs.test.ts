@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { StoreError } from '../../api/storage/errors.ts'
 import { parseCatalogues } from '../../connectors/operator.ts'
+import { sldOf } from '../../steps/push-to-geoserver/program/sld.ts'
 import { TRANSIENT } from '../../pipelines/compose.ts'
 import { parseModel } from '../../pipelines/model.ts'
 
@@ -154,8 +155,11 @@ const blocks = (page: string, language: string): string[] =>
   )
 
 test('the examples of the docs are read by what reads them', () => {
-  const [model] = blocks('docs/models.md', 'yaml')
+  const [model, styles] = blocks('docs/models.md', 'yaml')
   expect(parseModel(model!).display_name).toBe('my-water')
+  const { geoserver_push } = parse(styles!) as { geoserver_push: { geoserver_style: object }[] }
+  for (const { geoserver_style } of geoserver_push)
+    expect(sldOf('w:l', geoserver_style)).toContain('<RasterSymbolizer>')
   const [own] = blocks('docs/catalogues.md', 'yaml')
   expect(parseCatalogues(JSON.stringify(parse(own!)))[0]!.connector).toBe('mine')
 })

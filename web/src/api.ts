@@ -32,6 +32,31 @@ export class ApiError extends Error {
   }
 }
 
+/** Whether the same call may pass later: no answer, too many requests, a server that restarts. */
+export const mayPass = (error: unknown): boolean => {
+  const { status } = error as Partial<ApiError>
+  return status === undefined
+    ? error instanceof TypeError
+    : status === 0 || status === 429 || status >= 500
+}
+
+/** So many ms, or until the browser is online again. */
+export const pause = (ms: number, signal: AbortSignal): Promise<void> =>
+  new Promise((done) => {
+    const over = () => {
+      clearTimeout(timer)
+      removeEventListener('online', over)
+      signal.removeEventListener('abort', over)
+      done()
+    }
+    const timer = setTimeout(over, ms)
+    addEventListener('online', over)
+    signal.addEventListener('abort', over)
+  })
+
+/** Told on the window where the server no longer knows who asks. */
+export const REFUSED = 'geodag:refused'
+
 const headers = (more: Record<string, string> = {}): Record<string, string> => {
   const key = keyOfTab.get()
   return { Accept: 'application/json', ...(key ? { 'X-API-Key': key } : {}), ...more }
@@ -46,17 +71,28 @@ const failure = async (answer: Response): Promise<ApiError> => {
   }
 }
 
+const AWAY = 'The server does not answer; is it running, and are you online?'
+/** What a view that keeps itself up to date says while it cannot. */
+export const awayNow = (): ApiError =>
+  new ApiError(0, `${AWAY} What you see is as of then; it is asked again by itself.`)
+
 const send = async (path: string, init: RequestInit): Promise<Response> => {
   let answer: Response
   try {
     answer = await fetch(new URL(path, BASE), { ...init, credentials: 'same-origin' })
   } catch (error) {
     if ((error as Error).name === 'AbortError') throw error
-    throw new ApiError(0, 'The server does not answer; is it running, and are you online?')
+    throw new ApiError(0, AWAY)
   }
-  if (!answer.ok) throw await failure(answer)
-  return answer
+  if (answer.ok) return answer
+  const error = await failure(answer)
+  if (error.status === 401) dispatchEvent(new CustomEvent(REFUSED, { detail: error }))
+  throw error
 }
+
+/** A word that no other request has, also where a page of http has no crypto.randomUUID. */
+export const newWord = (): string =>
+  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(36)).join('')
 
 /** One request; `path` without its first slash. @throws ApiError */
 export const call = async <T>(
@@ -64,11 +100,16 @@ export const call = async <T>(
   path: string,
   body?: unknown,
   signal?: AbortSignal,
+  /** The same word again is the same request again, which is done once */
+  once?: string,
 ): Promise<T> => {
   const form = body instanceof FormData
   const answer = await send(path, {
     method,
-    headers: headers(body === undefined || form ? {} : { 'Content-Type': 'application/json' }),
+    headers: headers({
+      ...(body === undefined || form ? {} : { 'Content-Type': 'application/json' }),
+      ...(once ? { 'Idempotency-Key': once } : {}),
+    }),
     ...(body === undefined ? {} : { body: form ? body : JSON.stringify(body) }),
     ...(signal ? { signal } : {}),
   })
@@ -109,7 +150,9 @@ export const textOf = async (url: string, onText: (text: string) => void, signal
   const answer = await fetched(url, signal)
   const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader()
   for (;;) {
-    const { done, value } = await reader.read()
+    const { done, value } = await reader.read().catch((error: Error) => {
+      throw error.name === 'AbortError' ? error : unanswered(url)
+    })
     if (done) return
     onText(value)
   }
@@ -144,7 +187,8 @@ export interface StreamEvent {
 
 const readStream = async (
   body: ReadableStream<Uint8Array>,
-  onEvent: (event: StreamEvent, id: string) => void,
+  heard: () => void,
+  onEvent: (event: StreamEvent, seq: string) => void,
 ) => {
   const reader = body
     .pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)
@@ -153,6 +197,7 @@ const readStream = async (
   for (;;) {
     const { done, value } = await reader.read()
     if (done) return
+    heard()
     const blocks = (held + value).split('\n\n')
     held = blocks.pop()!
     for (const block of blocks) {
@@ -168,33 +213,42 @@ const readStream = async (
   }
 }
 
+/** The server says a word every 15 s; a connection that is silent for longer leads nowhere. */
+const SILENCE_MS = 45_000
+
 /**
- * The events of an inference until `signal`; EventSource cannot send the key. Comes back after a
- * break, behind the last event that was heard. `onEnd` tells that the server has ended the stream.
+ * The events of an inference after `last`, until the server ends the stream; EventSource cannot send
+ * the key. Gives the number of the last event through `onEvent`.
+ *
+ * @throws ApiError, or TypeError where the connection breaks
  */
 export const listen = async (
   id: string,
-  onEvent: (event: StreamEvent) => void,
+  last: string,
+  onEvent: (event: StreamEvent, seq: string) => void,
   signal: AbortSignal,
 ): Promise<void> => {
-  let last = '0'
-  for (let wait = 1000; !signal.aborted; wait = Math.min(wait * 2, 30_000)) {
-    try {
-      const answer = await send(`v2/async/notify/${id}`, {
-        headers: headers({ Accept: 'text/event-stream', 'Last-Event-ID': last }),
-        signal,
-      })
-      await readStream(answer.body!, (event, seq) => {
-        last = seq || last
-        wait = 1000
-        onEvent(event)
-      })
-      return
-    } catch (error) {
-      if (signal.aborted) return
-      const { status = 0 } = error as ApiError
-      if (status >= 400 && status < 500 && status !== 429) throw error
-    }
-    await new Promise((done) => setTimeout(done, wait))
+  const silent = new AbortController()
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const heard = () => {
+    clearTimeout(timer)
+    timer = setTimeout(
+      () => silent.abort(new TypeError('The stream of events is silent.')),
+      SILENCE_MS,
+    )
+  }
+  // A connection from before an outage leads nowhere, and does not say so.
+  const dropped = () => silent.abort(new TypeError('The network was away.'))
+  addEventListener('online', dropped)
+  try {
+    heard()
+    const answer = await send(`v2/async/notify/${encodeURIComponent(id)}`, {
+      headers: headers({ Accept: 'text/event-stream', 'Last-Event-ID': last }),
+      signal: AbortSignal.any([signal, silent.signal]),
+    })
+    await readStream(answer.body!, heard, onEvent)
+  } finally {
+    clearTimeout(timer)
+    removeEventListener('online', dropped)
   }
 }

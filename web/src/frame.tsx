@@ -20,15 +20,15 @@ const PLACES = [
 ] as const
 
 const View = ({ about }: { about: About }) => {
-  const { parts, search } = useRoute()
+  const { parts, search, visit } = useRoute()
   const [view = 'runs', id] = parts
   if (view === 'runs' && id) return <Run key={id} id={id} about={about} />
   if (view === 'new') return <NewRun key={search} search={search} about={about} />
-  if (view === 'models') return <Models id={id} />
-  if (view === 'processors') return <Processors id={id} about={about} />
+  if (view === 'models') return <Models key={visit} id={id} search={search} />
+  if (view === 'processors') return <Processors key={visit} id={id} search={search} about={about} />
   if (view === 'groups') return <Groups about={about} id={id} />
   if (view === 'keys') return <Keys />
-  return <Runs search={search} />
+  return <Runs key={visit} search={search} />
 }
 
 /** What stands around every view. */

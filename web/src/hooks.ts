@@ -1,20 +1,33 @@
 import type { ComponentType } from 'preact'
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
+import { mayPass } from './api.ts'
 
+/** A part of a path as it was before it was encoded; what nobody encoded stays. */
+const decoded = (part: string): string => {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
 const readHash = () => {
   const [path = '', search = ''] = location.hash.replace(/^#\/?/, '').split('?')
-  return { parts: path.split('/').filter(Boolean).map(decodeURIComponent), search }
+  return { parts: path.split('/').filter(Boolean).map(decoded), search }
 }
-export type Route = ReturnType<typeof readHash>
+export type Route = ReturnType<typeof readHash> & {
+  /** Grows with each step through the history: a view made anew for each reads its address. */
+  readonly visit: number
+}
 
 /** The view named behind `#`: no server knows it, so that the page works below any path. */
 export const useRoute = (): Route => {
-  const [route, setRoute] = useState(readHash)
+  const [route, setRoute] = useState<Route>(() => ({ ...readHash(), visit: 0 }))
+  const first = useRef(location.hash)
   useEffect(() => {
-    const changed = () => setRoute(readHash())
+    const changed = () => setRoute(({ visit }) => ({ ...readHash(), visit: visit + 1 }))
     addEventListener('hashchange', changed)
     // Effects run after the page is seen: a link followed before this one was heard by nobody.
-    changed()
+    if (location.hash !== first.current) changed()
     return () => removeEventListener('hashchange', changed)
   }, [])
   return route
@@ -22,6 +35,17 @@ export const useRoute = (): Route => {
 export const go = (path: string): void => {
   location.hash = `#/${path}`
 }
+/** How many of a list an address leaves out. */
+export const skipOf = (search: string): number =>
+  Number(/(?:^|&)skip=(\d{1,9})(?:&|$)/.exec(search)?.[1] ?? 0)
+/** Writes what a list is asked for into the address: back and reload find the list as it was. */
+export const useAddress = (path: string, search: string): void =>
+  useEffect(() => {
+    const hash = `#/${path}${search ? `?${search}` : ''}`
+    // A link that was followed before this effect has run leads elsewhere already.
+    const here = ['', '#', '#/', `#/${path}`].includes(location.hash.split('?')[0]!)
+    if (here && location.hash !== hash) history.replaceState(history.state, '', hash)
+  }, [path, search])
 
 export interface Loaded<T> {
   readonly value: T | undefined
@@ -47,12 +71,19 @@ export const useLoad = <T>(
     )
     return () => abort.abort()
   }, [asked])
+  const again = useCallback(() => setTurn((n) => n + 1), [])
+  const away = state.error !== undefined && mayPass(state.error)
+  useEffect(() => {
+    if (!away) return
+    addEventListener('online', again)
+    return () => removeEventListener('online', again)
+  }, [away])
   return {
     value: state.value,
     error: state.error,
     // From the drawing that asks on, not from the effect after it.
     busy: state.asked !== asked,
-    again: useCallback(() => setTurn((n) => n + 1), []),
+    again,
   }
 }
 

@@ -6,7 +6,8 @@ type With<T, More> = Omit<T, keyof More> & More
 
 export type About = Schemas['Page']
 export type ApiKey = Schemas['ApiKey']
-export type Assets = Schemas['TaskOutput']['assets']
+export type Output = Schemas['TaskOutput']
+export type Assets = Output['assets']
 export type Group = Schemas['Group']
 export type Plan = Schemas['DryRun']['plan']
 export type Processor = Schemas['Processor']
@@ -38,6 +39,8 @@ export interface PushEntry {
         readonly segmentation?: readonly StyleEntry[]
         readonly regression?: readonly StyleEntry[]
         readonly rgb?: readonly StyleEntry[]
+        /** The band of a segmentation or a regression, from 1 */
+        readonly channel?: number
       }
 }
 

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
-import type { ApiError } from './api.ts'
+import { ApiError, mayPass } from './api.ts'
 import { numberText } from './format.ts'
 import type { Loaded } from './hooks.ts'
 
@@ -46,6 +46,24 @@ export const ErrorNote = ({ error }: { error: Error | undefined }) =>
       ) : null}
     </p>
   ) : null
+
+/** Of this length a message is no longer read at a glance: its box scrolls, by the keyboard too. */
+const LONG = 800
+
+/** Why a step or a run failed: its code, and its message with the lines that it has. */
+export const Failure = ({ code, message }: { code: string; message: string }) => (
+  <>
+    <code>{code}</code>{' '}
+    <span
+      class="message"
+      {...(message.length > LONG
+        ? { tabIndex: 0, role: 'region', 'aria-label': `Message of ${code}` }
+        : {})}
+    >
+      {message}
+    </span>
+  </>
+)
 
 /** A label with its control; the hint is read with it. */
 export const Field = ({
@@ -98,16 +116,35 @@ export const Pager = ({
     </nav>
   ) : null
 
+/** Whether a record is not there, or not for who asks; an address may name it in any way. */
+export const isMissing = (error: Error | undefined): boolean =>
+  error instanceof ApiError && [404, 422].includes(error.status)
+
 /** What is loaded, or why it is not. */
 export const Await = <T,>({
-  of: { value, error, busy },
+  of: { value, error, busy, again },
+  one,
   children,
 }: {
   of: Loaded<T>
+  /** Of a view of one record: what that is, while it has no name to be headed by */
+  one?: string
   children: (value: T) => ComponentChildren
 }) => (
   <>
-    <ErrorNote error={error} />
+    {one && value === undefined && <Heading text={one} />}
+    <ErrorNote
+      error={
+        one && isMissing(error)
+          ? new Error(`There is no such ${one.toLowerCase()}, or it is not shared with you.`)
+          : error
+      }
+    />
+    {error && mayPass(error) && (
+      <p>
+        <button onClick={again}>Try again</button>
+      </p>
+    )}
     {value !== undefined ? children(value) : busy ? <p class="faint">Loading…</p> : null}
   </>
 )

@@ -2,12 +2,18 @@ import { numberText, shareText } from '../format.ts'
 import { Swatch } from '../views/models.tsx'
 import type { Look } from './scene-map.ts'
 import type { ClassArea } from './statistics.ts'
-import type { LayerKind } from './styles.ts'
+import type { LayerKind, LegendEntry } from './styles.ts'
 
 export interface Layering {
   /** Keys of layers, lowest first */
   readonly order: readonly string[]
   readonly looks: Readonly<Record<string, Look>>
+}
+
+/** Three digits that count, for a ramp from 0 to 0.004 as from 0 to 4000. */
+const endText = ({ label, value }: LegendEntry): string => {
+  const text = value.toLocaleString(undefined, { maximumSignificantDigits: 4 })
+  return label ? `${label} (${text})` : text
 }
 
 const Ramp = ({ kind }: { kind: LayerKind }) => {
@@ -26,12 +32,8 @@ const Ramp = ({ kind }: { kind: LayerKind }) => {
         style={{ backgroundImage: `linear-gradient(to right, ${stops.join(', ')})` }}
       />
       <span class="ends">
-        <span>
-          {first.label} ({numberText(first.value, 3)})
-        </span>
-        <span>
-          {last.label} ({numberText(last.value, 3)})
-        </span>
+        <span>{endText(first)}</span>
+        <span>{endText(last)}</span>
       </span>
     </div>
   )

@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import 'ol/ol.css'
-import { assetsOf } from '../views/downloads.tsx'
+import { outputOf } from '../views/downloads.tsx'
 import { count } from '../format.ts'
 import { useLoad } from '../hooks.ts'
 import type { About, Assets, Inference, Model, Task } from '../types.ts'
@@ -8,7 +8,7 @@ import { ErrorNote } from '../ui.tsx'
 import { dayOf } from '../views/tasks.tsx'
 import { Legend, type Layering } from './legend.tsx'
 import { type Reading, SceneMap } from './scene-map.ts'
-import { type ClassArea, statisticsOf, summed } from './statistics.ts'
+import { NO_STATISTICS, type Statistics, statisticsOf, together } from './statistics.ts'
 import { type LayerKind, layerKinds, wmsKinds } from './styles.ts'
 
 /** Tasks of one day whose files are opened at once. */
@@ -25,25 +25,31 @@ interface Props {
 
 /** Files and statistics of some tasks; those that were read before are kept. */
 const useFiles = (tasks: readonly Task[]) => {
-  const kept = useRef(new Map<string, Promise<[Assets, readonly ClassArea[]]>>())
-  return useLoad(
-    async (signal) => {
-      const read = async (id: string): Promise<[Assets, readonly ClassArea[]]> => {
-        const assets = await assetsOf(id)
-        return [assets, await statisticsOf(assets.item?.href, signal)]
-      }
-      const found = await Promise.all(
-        tasks.map(({ task_id }) => {
-          const held = kept.current.get(task_id) ?? read(task_id)
-          kept.current.set(task_id, held)
-          held.catch(() => kept.current.delete(task_id))
-          return held
-        }),
-      )
-      return { files: found.map(([assets]) => assets), areas: summed(found.map(([, one]) => one)) }
-    },
-    [tasks.map(({ task_id }) => task_id).join()],
-  )
+  const kept = useRef(new Map<string, Promise<[Assets, Statistics]>>())
+  return useLoad(async () => {
+    // Not ended with the look that began it: the next one takes it over.
+    const read = async (id: string): Promise<[Assets, Statistics]> => {
+      const { assets, statistics } = await outputOf(id)
+      return [assets, statisticsOf(statistics)]
+    }
+    const ends = await Promise.allSettled(
+      tasks.map(({ task_id }) => {
+        const held = kept.current.get(task_id) ?? read(task_id)
+        kept.current.set(task_id, held)
+        held.catch(() => kept.current.delete(task_id))
+        return held
+      }),
+    )
+    const found = ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []))
+    const why = ends.find((end) => end.status === 'rejected')?.reason as Error | undefined
+    if (why && !found.length) throw why
+    const missing = count(ends.length - found.length, 'task')
+    return {
+      files: found.map(([assets]) => assets),
+      statistics: together(found.map(([, one]) => one)),
+      lost: why && new Error(`Not on the map: the files of ${missing}. ${why.message}`),
+    }
+  }, [tasks.map(({ task_id }) => task_id).join()])
 }
 
 /** The map itself: made once, told of changes. */
@@ -159,19 +165,20 @@ const RunMap = ({ run, tasks, model, about }: Props) => {
   const ofDay = useMemo(() => tasks.filter((task) => dayOf(task) === day), [tasks, day])
   const { value, error } = useFiles(ofDay.slice(0, MOST))
   const files = value?.files ?? NO_FILES
+  const statistics = value?.statistics ?? NO_STATISTICS
   const kinds = useMemo(
     () =>
       files[0]
-        ? [...layerKinds(model, files[0]), ...(about.geoserver ? wmsKinds(run) : [])]
+        ? [...layerKinds(model, files[0], statistics), ...(about.geoserver ? wmsKinds(run) : [])]
         : NO_KINDS,
-    [files, model, run.geoserver_layers],
+    [files, statistics, model, run.geoserver_layers],
   )
   const [layering, setLayering] = useLayering(kinds)
   const [share, setShare] = useState(0)
   const { place, reading, error: mapError } = useMap(about, kinds, files, day, layering, share)
   return (
     <>
-      <ErrorNote error={error ?? mapError} />
+      <ErrorNote error={error ?? value?.lost ?? mapError} />
       <div class="map-frame">
         <div
           class="map"
@@ -212,7 +219,7 @@ const RunMap = ({ run, tasks, model, about }: Props) => {
       </div>
       <Legend
         kinds={kinds}
-        areas={value?.areas ?? []}
+        areas={statistics.areas}
         layering={layering}
         onChange={(next) => setLayering((old) => ({ ...old, ...next }))}
       />

@@ -23,9 +23,10 @@ export interface Reading {
 }
 
 const valueText = (kind: LayerKind, data: ArrayLike<number>): string => {
-  if (kind.type === 'rgb') return [0, 1, 2].map((n) => Math.round(data[n]!)).join(' ')
-  if (kind.type === 'ramp') return String(Number(data[0]!.toPrecision(5)))
-  const value = Math.round(data[0]!)
+  const [first, ...rest] = kind.channels.map((_, n) => data[n] ?? NaN)
+  if (kind.type === 'rgb') return [first!, ...rest].map(Math.round).join(' ')
+  if (kind.type === 'ramp') return String(Number(first!.toPrecision(5)))
+  const value = Math.round(first!)
   const label = kind.entries.find((entry) => entry.value === value)?.label
   return label ? `${label} (${value})` : String(value)
 }

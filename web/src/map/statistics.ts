@@ -1,4 +1,4 @@
-import { fetched } from '../api.ts'
+import type { Output } from '../types.ts'
 
 export interface ClassArea {
   readonly value: number
@@ -8,7 +8,7 @@ export interface ClassArea {
 }
 
 /** Classes of several tasks together; an area that one does not know is not known. */
-export const summed = (lists: readonly (readonly ClassArea[])[]): ClassArea[] => {
+const summed = (lists: readonly (readonly ClassArea[])[]): ClassArea[] => {
   const byValue = new Map<number, ClassArea>()
   for (const one of lists.flat()) {
     const held = byValue.get(one.value)
@@ -25,14 +25,31 @@ export const summed = (lists: readonly (readonly ClassArea[])[]): ClassArea[] =>
   return [...byValue.values()].sort((a, b) => a.value - b.value)
 }
 
-/** Class statistics in the STAC Item of a task; none where it has no classes. */
-export const statisticsOf = async (
-  href: string | undefined,
-  signal: AbortSignal,
-): Promise<readonly ClassArea[]> => {
-  if (!href) return []
-  const answer = await fetched(href, signal)
-  const item = (await answer.json()) as { properties?: Record<string, unknown> }
-  const listed = item.properties?.['geodag:statistics']
-  return Array.isArray(listed) ? (listed as ClassArea[]) : []
+/** How much of each class there is; of values that are no classes from where to where they go. */
+export interface Statistics {
+  readonly areas: readonly ClassArea[]
+  readonly range: readonly [low: number, high: number] | undefined
+}
+export const NO_STATISTICS: Statistics = { areas: [], range: undefined }
+
+/** What the API says of a task's prediction; nothing where no step made statistics. */
+export const statisticsOf = (said: Output['statistics']): Statistics => {
+  if (!said) return NO_STATISTICS
+  if ('map' in said) return { areas: said, range: undefined }
+  const { minimum, maximum } = said
+  return {
+    areas: [],
+    range: minimum === undefined || maximum === undefined ? undefined : [minimum, maximum],
+  }
+}
+
+/** Of several tasks together. */
+export const together = (all: readonly Statistics[]): Statistics => {
+  const ranges = all.flatMap(({ range }) => (range ? [range] : []))
+  return {
+    areas: summed(all.map(({ areas }) => areas)),
+    range: ranges.length
+      ? [Math.min(...ranges.map(([low]) => low)), Math.max(...ranges.map(([, high]) => high))]
+      : undefined,
+  }
 }

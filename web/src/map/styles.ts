@@ -1,5 +1,6 @@
 import type { Style } from 'ol/layer/WebGLTile.js'
 import type { Assets, Inference, Model, PushEntry, StyleEntry } from '../types.ts'
+import type { Statistics } from './statistics.ts'
 
 export interface LegendEntry {
   readonly color: string
@@ -7,13 +8,20 @@ export interface LegendEntry {
   readonly value: number
   readonly opacity: number
 }
+/** A band of the file, from 1, and the values between which it is stretched. */
+interface Channel {
+  readonly band: number
+  readonly min: number
+  readonly max: number
+}
 /** A layer of the run: the same for every task of it. */
 export interface LayerKind {
   readonly key: string
   readonly title: string
   readonly type: 'classes' | 'ramp' | 'rgb' | 'vector' | 'wms'
   readonly entries: readonly LegendEntry[]
-  readonly stretch: readonly (readonly [number, number])[]
+  /** Of a picture red, green and blue; of values their band */
+  readonly channels: readonly Channel[]
   readonly visible: boolean
   readonly order: number
 }
@@ -36,17 +44,23 @@ const legendOf = (entries: readonly StyleEntry[]): LegendEntry[] =>
     opacity: Number(entry.opacity ?? 0),
   }))
 
-/** Marks that post-processing writes over a prediction, where the model's own style has none. */
+/**
+ * Marks that post-processing writes over a prediction, where the model's own style has none; named
+ * and coloured as in the task's colour table and picture.
+ */
 const MASKS: readonly LegendEntry[] = [
-  { color: '#ffffff', label: 'Cloud', value: 999, opacity: 0.85 },
-  { color: '#b9e3f5', label: 'Snow', value: 998, opacity: 0.85 },
-  { color: '#7a94b8', label: 'Permanent water', value: 997, opacity: 0.85 },
-  { color: '#c9c9c9', label: 'Masked', value: 90, opacity: 0.85 },
+  { color: '#ffffff', label: 'Cloud or shadow', value: 999, opacity: 0.85 },
+  { color: '#bae6ff', label: 'Snow or ice', value: 998, opacity: 0.85 },
+  { color: '#114ca0', label: 'Permanent water', value: 997, opacity: 0.85 },
+  { color: '#6f6f6f', label: 'Masked by URL', value: 90, opacity: 0.85 },
 ]
 const withMasks = (entries: LegendEntry[], masked: boolean): LegendEntry[] => {
   const known = new Set(entries.map(({ value }) => value))
   return masked ? [...entries, ...MASKS.filter(({ value }) => !known.has(value))] : entries
 }
+
+/** What has values, not colours: the first band. */
+const VALUES: Channel = { band: 1, min: 0, max: 1 }
 
 const ofPush = (push: PushEntry, n: number): LayerKind | undefined => {
   const style = push.geoserver_style
@@ -56,15 +70,17 @@ const ofPush = (push: PushEntry, n: number): LayerKind | undefined => {
     title: push.display_name || push.layer_name || push.filepath_key,
     visible: String(push.visible_by_default ?? 'True').toLowerCase() !== 'false',
     order: Number(push.z_index ?? n),
-    stretch: [],
+    channels: [{ ...VALUES, band: Number(style.channel ?? 1) }],
     entries: [],
   }
   if (style.rgb) {
-    const stretch = [1, 2, 3].map((channel) => {
-      const entry = style.rgb!.find((one) => one.channel === channel) ?? style.rgb![channel - 1]
-      return [Number(entry?.minValue ?? 0), Number(entry?.maxValue ?? 3000)] as const
+    const channels = ['RedChannel', 'GreenChannel', 'BlueChannel'].map((label, n) => {
+      // Which colour an entry is its label says, as GeoServer reads it; its channel is the file's band.
+      const entry = style.rgb!.find((one) => one.label === label) ?? style.rgb![n]
+      const { channel = n + 1, minValue = 0, maxValue = 255 } = entry ?? {}
+      return { band: Number(channel), min: Number(minValue), max: Number(maxValue) }
     })
-    return { ...common, type: 'rgb', stretch }
+    return { ...common, type: 'rgb', channels }
   }
   if (style.regression) {
     const entries = legendOf(style.regression).sort((a, b) => a.value - b.value)
@@ -83,23 +99,59 @@ export const SCENE_KEY = 'model_input_original_image_rgb'
 export const SCENE_NODATA = -9999
 const SCENE: LayerKind = {
   ...{ key: SCENE_KEY, title: 'Scene', type: 'rgb', entries: [] },
-  stretch: [
-    [0, 3000],
-    [0, 3000],
-    [0, 3000],
-  ],
+  channels: [1, 2, 3].map((band) => ({ band, min: 0, max: 3000 })),
   ...{ visible: true, order: -1 },
+}
+/** Colours of classes that the model gives none: those of the task's colour table and picture. */
+const PALETTE = ['#4589ff', '#fa4d56', '#24a148', '#f1c21b', '#a56eff', '#009d9a']
+/** Dark to light, told apart by who sees no red or no green too (viridis, matplotlib). */
+const VIRIDIS = ['#440154', '#3b528b', '#21918c', '#5ec962', '#fde725']
+
+const unstyledEntries = ({ areas, range }: Statistics): LegendEntry[] => {
+  if (range) {
+    const [low, high] = range
+    const at = (n: number) => low + ((high - low) * n) / (VIRIDIS.length - 1)
+    return VIRIDIS.map((color, n) => ({ color, label: '', value: at(n), opacity: 1 }))
+  }
+  return areas.map(({ value, label }) => ({
+    ...{ value, label, opacity: value > 0 ? 1 : 0 },
+    color: value > 0 ? PALETTE[(value - 1) % PALETTE.length]! : '#808080',
+  }))
+}
+
+/** The prediction of a model that names no style for it: nobody has to write one to see a result. */
+const unstyled = (model: Model | null, assets: Assets, statistics: Statistics): LayerKind[] => {
+  const [masked, plain] = ['model_output_image_masked', 'model_output_image']
+  const key = masked in assets ? masked : plain
+  const push = model?.geoserver_push?.find(({ filepath_key }) => filepath_key === key)
+  const entries = unstyledEntries(statistics)
+  const type = statistics.range ? 'ramp' : 'classes'
+  const masks = new Set(MASKS.map(({ value }) => value))
+  const classes = entries.filter(({ value }) => !masks.has(value))
+  return [
+    {
+      ...{ key, type, channels: [VALUES], visible: true, order: 0 },
+      title: push?.display_name || 'Prediction',
+      entries: type === 'ramp' ? entries : withMasks(classes, key === masked),
+    },
+  ]
 }
 const OUTLINES = 'model_output_geojson'
 
 /** The layers of a model's runs, lowest first, of which a task has files. */
-export const layerKinds = (model: Model | null, assets: Assets): LayerKind[] => {
-  const pushed = (model?.geoserver_push ?? []).flatMap((push, n) => ofPush(push, n) ?? [])
+export const layerKinds = (
+  model: Model | null,
+  assets: Assets,
+  statistics: Statistics,
+): LayerKind[] => {
+  const styled = (model?.geoserver_push ?? []).flatMap((push, n) => ofPush(push, n) ?? [])
+  const predicted = styled.some(({ key }) => key.startsWith('model_output_') && key in assets)
+  const pushed = predicted ? styled : [...styled, ...unstyled(model, assets, statistics)]
   const classes = pushed.find(({ type }) => type === 'classes')
   const more: LayerKind[] = [
     ...(pushed.some(({ type }) => type === 'rgb') ? [] : [SCENE]),
     {
-      ...{ key: OUTLINES, title: 'Outlines', type: 'vector', stretch: [] },
+      ...{ key: OUTLINES, title: 'Outlines', type: 'vector', channels: [] },
       entries: classes?.entries ?? [],
       ...{ visible: false, order: 1000 },
     },
@@ -113,7 +165,7 @@ export const layerKinds = (model: Model | null, assets: Assets): LayerKind[] => 
 export const wmsKinds = (run: Inference): LayerKind[] =>
   (run.geoserver_layers?.predicted_layers ?? []).map(({ uri, display_name }, n) => ({
     ...{ key: uri, title: `${display_name ?? uri} (GeoServer)`, type: 'wms', entries: [] },
-    ...{ stretch: [], visible: false, order: 2000 + n },
+    ...{ channels: [], visible: false, order: 2000 + n },
   }))
 
 /**
@@ -129,10 +181,11 @@ export const webglStyle = (kind: LayerKind, alpha: number | undefined): Style =>
   const value = (band: number): Expression =>
     alpha === undefined ? ['band', band] : ['/', ['*', 255, ['band', band]], ['band', alpha]]
   if (kind.type === 'rgb') {
-    const channels = kind.stretch.map(([min, max], n) => [
+    // The source has them in this order.
+    const colors = kind.channels.map(({ min, max }, n) => [
       ...['clamp', ['*', 255, ['/', ['-', value(n + 1), min], max - min || 1]], 0, 255],
     ])
-    return { color: shown(['color', ...channels, 1]) }
+    return { color: shown(['color', ...colors, 1]) }
   }
   if (kind.type === 'ramp') {
     // The same value twice would be no ramp.
@@ -143,7 +196,7 @@ export const webglStyle = (kind: LayerKind, alpha: number | undefined): Style =>
   }
   // Classes are whole numbers, which a texture of floats may hold a little off.
   const cases = kind.entries.flatMap((entry) => [
-    ['<', ['abs', ['-', ['band', 1], entry.value]], 0.5],
+    ['<', ['abs', ['-', value(1), entry.value]], 0.5],
     colorOf(entry),
   ])
   return { color: cases.length ? shown(['case', ...cases, none]) : none }

@@ -15,10 +15,10 @@ import { type LayerKind, SCENE_KEY, SCENE_NODATA, webglStyle } from './styles.ts
  * The bands that are drawn, and what has no data in each: OpenLayers 10 looks for a band's own nodata
  * in the tags of another image of the file, and finds it for the first band alone.
  */
-const bandsOf = ({ key, type }: LayerKind) =>
-  type !== 'rgb'
-    ? { bands: [1] }
-    : { bands: [1, 2, 3], ...(key === SCENE_KEY ? { nodata: SCENE_NODATA } : {}) }
+const bandsOf = ({ key, type, channels }: LayerKind) => ({
+  bands: channels.map(({ band }) => band),
+  ...(type === 'rgb' && key === SCENE_KEY ? { nodata: SCENE_NODATA } : {}),
+})
 
 /** A COG, read by range in its own CRS; colours are put on its values here. */
 export const rasterLayer = (kind: LayerKind, href: string): WebGLTileLayer => {

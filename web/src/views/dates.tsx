@@ -6,10 +6,10 @@ export interface Period {
   readonly to: string
 }
 
-/** `YYYY-MM-DD`, or `first_last`; an open end is left out. */
+/** `YYYY-MM-DD`, or `first_last`, where `..` is all days before the last. */
 export const periodText = ({ from, to }: Period): string => {
   if (!from && !to) return ''
-  return from === to || (from && !to) ? from : `${from}_${to}`
+  return from === to || (from && !to) ? from : `${from || '..'}_${to}`
 }
 export const periodOf = (text: string): Period => {
   const [from = '', to = from] = text.split(/[_/]/)

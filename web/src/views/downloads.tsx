@@ -3,15 +3,16 @@ import { get } from '../api.ts'
 import { count } from '../format.ts'
 import { useLoad } from '../hooks.ts'
 import { qgisLayers } from '../qgis.ts'
-import type { Assets, Task } from '../types.ts'
+import type { Output, Task } from '../types.ts'
 import { Act, Await } from '../ui.tsx'
 
 const labelOf = (task: Task): string =>
   Object.values(task.pipeline_steps.find(({ artifacts }) => artifacts)?.artifacts ?? {})[0] ??
   task.task_id
 
-export const assetsOf = async (task: string, signal?: AbortSignal): Promise<Assets> =>
-  (await get<{ assets: Assets }>(`v2/tasks/${encodeURIComponent(task)}/output`, signal)).assets
+/** URLs of a task's files, and the statistics of its prediction. */
+export const outputOf = (task: string, signal?: AbortSignal): Promise<Output> =>
+  get<Output>(`v2/tasks/${encodeURIComponent(task)}/output`, signal)
 
 const save = (name: string, type: string, text: string): void => {
   const url = URL.createObjectURL(new Blob([text], { type }))
@@ -26,10 +27,10 @@ const save = (name: string, type: string, text: string): void => {
 export const Downloads = ({ tasks }: { tasks: readonly Task[] }) => {
   const [chosen, setChosen] = useState(tasks[0]!.task_id)
   const task = tasks.find(({ task_id }) => task_id === chosen) ?? tasks[0]!
-  const assets = useLoad((signal) => assetsOf(task.task_id, signal), [task.task_id])
+  const output = useLoad((signal) => outputOf(task.task_id, signal), [task.task_id])
   const qgis = async () => {
-    const fresh = await assetsOf(task.task_id)
-    save(`${labelOf(task)}.qlr`, 'application/xml', qgisLayers(fresh))
+    const { assets } = await outputOf(task.task_id)
+    save(`${labelOf(task)}.qlr`, 'application/xml', qgisLayers(assets))
   }
   return (
     <section aria-label="Files">
@@ -49,8 +50,8 @@ export const Downloads = ({ tasks }: { tasks: readonly Task[] }) => {
           ))}
         </select>
       )}
-      <Await of={assets}>
-        {(files) => (
+      <Await of={output}>
+        {({ assets: files }) => (
           <>
             <div class="row">
               {files.archive && (

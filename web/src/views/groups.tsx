@@ -149,25 +149,31 @@ export const Groups = ({ about, id }: { about: About; id: string | undefined }) 
       </div>
       <Await of={groups}>
         {(list) =>
-          list.map((group) => (
-            <details key={group.id} class="panel" open={group.id === id || list.length === 1}>
-              <summary>
-                <h2>{group.name}</h2>{' '}
-                <span class="faint">{count(group.members.length, 'member')}</span>
-              </summary>
-              {group.description && <p>{group.description}</p>}
-              <Members group={group} about={about} onChange={groups.again} />
-              <h3>Shared</h3>
-              <Artifacts group={group} about={about} />
-              {group.created_by === about.user && (
-                <Act
-                  label="Delete group"
-                  sure="What it shares stays with its owners."
-                  onAct={remove(group)}
-                />
-              )}
-            </details>
-          ))
+          list.length === 0 ? (
+            <p class="empty">
+              No group yet. Members of one see the runs and models that are shared with it.
+            </p>
+          ) : (
+            list.map((group) => (
+              <details key={group.id} class="panel" open={group.id === id || list.length === 1}>
+                <summary>
+                  <h2>{group.name}</h2>{' '}
+                  <span class="faint">{count(group.members.length, 'member')}</span>
+                </summary>
+                {group.description && <p>{group.description}</p>}
+                <Members group={group} about={about} onChange={groups.again} />
+                <h3>Shared</h3>
+                <Artifacts group={group} about={about} />
+                {group.created_by === about.user && (
+                  <Act
+                    label="Delete group"
+                    sure="What it shares stays with its owners."
+                    onAct={remove(group)}
+                  />
+                )}
+              </details>
+            ))
+          )
         }
       </Await>
     </>

@@ -27,7 +27,10 @@ export const Keys = () => {
       {made && (
         <p class="note good" role="status">
           Your key, shown this once: <code class="secret">{made}</code>{' '}
-          <button onClick={() => void navigator.clipboard.writeText(made)}>Copy</button>
+          {/* A browser has a clipboard for pages of https and of this machine alone. */}
+          {navigator.clipboard && (
+            <Act label="Copy" onAct={() => navigator.clipboard.writeText(made)} />
+          )}
         </p>
       )}
       <p class="faint">

@@ -1,6 +1,6 @@
 import { get, query } from '../api.ts'
-import { count, timeText } from '../format.ts'
-import { useLoad } from '../hooks.ts'
+import { timeText } from '../format.ts'
+import { skipOf, useAddress, useLoad } from '../hooks.ts'
 import type { Model, Page, StyleEntry } from '../types.ts'
 import { useState } from 'preact/hooks'
 import { Await, Heading, Pager, Status } from '../ui.tsx'
@@ -57,7 +57,7 @@ export const ModelFacts = ({ model }: { model: Model }) => {
 const One = ({ id }: { id: string }) => {
   const model = useLoad((signal) => get<Model>(`v2/models/${encodeURIComponent(id)}`, signal), [id])
   return (
-    <Await of={model}>
+    <Await of={model} one="Model">
       {(found) => (
         <>
           <Heading text={`${found.display_name} v${found.version}`}>
@@ -85,13 +85,18 @@ const One = ({ id }: { id: string }) => {
   )
 }
 
-const List = () => {
-  const [skip, setSkip] = useState(0)
+const List = ({ search }: { search: string }) => {
+  const [skip, setSkip] = useState(skipOf(search))
   const page = query({ limit: SIZE, skip })
+  useAddress('models', query({ skip: skip || undefined }))
   const models = useLoad((signal) => get<Page<Model>>(`v2/models?${page}`, signal), [page])
   return (
     <>
       <Heading text="Models" />
+      <p class="faint">
+        One of your own is registered by <code>POST /v2/models</code>, with its metadata as JSON:{' '}
+        <a href="./docs">API reference</a>.
+      </p>
       <Await of={models}>
         {({ results, total_records }) => (
           <>
@@ -130,8 +135,8 @@ const List = () => {
                           </span>
                         ))}
                     </td>
-                    <td class="wide">
-                      {count(model.model_input_data_spec?.[0]?.bands?.length ?? 0, 'band')}
+                    <td class="wide number">
+                      {model.model_input_data_spec?.[0]?.bands?.length ?? '–'}
                     </td>
                     <td class="wide">{model.created_by}</td>
                   </tr>
@@ -146,4 +151,5 @@ const List = () => {
   )
 }
 
-export const Models = ({ id }: { id: string | undefined }) => (id ? <One id={id} /> : <List />)
+export const Models = ({ id, search }: { id: string | undefined; search: string }) =>
+  id ? <One id={id} /> : <List search={search} />

@@ -1,5 +1,5 @@
-import { useState } from 'preact/hooks'
-import { call, get } from '../api.ts'
+import { useRef, useState } from 'preact/hooks'
+import { call, get, newWord } from '../api.ts'
 import { go, useLoad, useSettled } from '../hooks.ts'
 import type { About, Inference, Model, Page, Plan, Processor } from '../types.ts'
 import { Act, Await, Field, Heading } from '../ui.tsx'
@@ -19,6 +19,8 @@ import { ProcessorField, savedProcessor, type Used } from './processor-field.tsx
 
 interface Form {
   readonly model: string
+  /** Of a run of a fine-tuned model that is asked for again */
+  readonly tune: string
   readonly place: Place
   readonly periods: readonly Period[]
   readonly days: SceneDays
@@ -31,7 +33,7 @@ interface Form {
 /** A run as the form that would ask for it again. */
 const formOf = (run: Inference): Partial<Form> => {
   const { urls, bbox, polygons, tiles } = run.spatial_domain
-  const named = urls.filter((url): url is string => typeof url === 'string')
+  const named = urls.map((url) => (typeof url === 'string' ? url : JSON.stringify(url)))
   const place: Place = {
     ...NOWHERE,
     kind: urls.length ? 'urls' : tiles.length ? 'tiles' : 'draw',
@@ -41,7 +43,12 @@ const formOf = (run: Inference): Partial<Form> => {
     tiles: tiles.map(String).join(' '),
   }
   return {
-    ...{ model: run.model_id, place, maxcc: run.maxcc === null ? '' : String(run.maxcc) },
+    ...{
+      model: run.model_id,
+      tune: run.fine_tuning_id ?? '',
+      place,
+      maxcc: run.maxcc === null ? '' : String(run.maxcc),
+    },
     periods: run.temporal_domain.map(periodOf),
     days: Object.fromEntries(
       named.map((url, n) => [url, periodOf(run.temporal_domain[n] ?? '').from]),
@@ -57,6 +64,7 @@ const timesOf = ({ place, days, periods }: Form): string[] =>
 
 const bodyOf = (form: Form, generic_processor_id: string) => ({
   model_id: form.model,
+  ...(form.tune ? { fine_tuning_id: form.tune } : {}),
   spatial_domain: domainOf(form.place),
   temporal_domain: timesOf(form),
   ...(form.place.kind === 'urls' || form.maxcc === '' ? {} : { maxcc: Number(form.maxcc) }),
@@ -104,17 +112,30 @@ const Filled = ({
   about: About
 }) => {
   const [form, setForm] = useState<Form>({
-    ...{ model: '', place: NOWHERE, periods: [{ from: '', to: '' }], days: {}, maxcc: '80' },
+    ...{
+      model: '',
+      tune: '',
+      place: NOWHERE,
+      periods: [{ from: '', to: '' }],
+      days: {},
+      maxcc: '80',
+    },
     ...{ used: { id: '' }, location: '', description: '' },
     ...first,
   })
+  const tried = useRef({ text: '', word: '' })
   const set = (next: Partial<Form>) => setForm((old) => ({ ...old, ...next }))
   const wanting = wantingOf(form)
   const plan = usePlan(form, wanting)
   const model = models.find(({ id }) => id === form.model)
   const start = async () => {
     const processor = await savedProcessor(form.used, processors)
-    const run = await call<Inference>('POST', 'v2/inference', bodyOf(form, processor))
+    const body = bodyOf(form, processor)
+    const text = JSON.stringify(body)
+    // An answer that was lost on its way: the same form once more is the same run.
+    if (tried.current.text !== text) tried.current = { text, word: newWord() }
+    const { word } = tried.current
+    const run = await call<Inference>('POST', 'v2/inference', body, undefined, word)
     go(`runs/${run.id}`)
   }
   return (
@@ -125,7 +146,7 @@ const Filled = ({
             <select
               {...ids}
               value={form.model}
-              onChange={(event) => set({ model: event.currentTarget.value })}
+              onChange={(event) => set({ model: event.currentTarget.value, tune: '' })}
             >
               <option value="">Choose a model</option>
               {models.map(({ id, display_name, version }) => (
@@ -136,6 +157,11 @@ const Filled = ({
             </select>
           )}
         </Field>
+        {form.tune && (
+          <p class="hint">
+            Fine-tuned by <code>{form.tune}</code>
+          </p>
+        )}
         {model && <ModelFacts model={model} />}
         <PlaceField
           place={form.place}

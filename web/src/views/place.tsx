@@ -41,11 +41,20 @@ export const polygonsOf = (text: string): object[] => {
 
 export const urlsOf = ({ urls }: Place): string[] => urls.map((url) => url.trim()).filter(Boolean)
 
+/** A scene by its URL; or, of a model of several inputs, URLs by modality, as JSON in one line. */
+const sceneOf = (line: string): unknown => {
+  try {
+    return line.startsWith('{') ? JSON.parse(line) : line
+  } catch {
+    return line
+  }
+}
+
 /** The request's spatial_domain, or undefined where nothing is named yet. */
 export const domainOf = (place: Place): Record<string, unknown> | undefined => {
   const { kind } = place
   if (kind === 'urls') {
-    const urls = urlsOf(place)
+    const urls = urlsOf(place).map(sceneOf)
     return urls.length ? { urls } : undefined
   }
   if (kind === 'draw')

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { call, get, query, textOf } from '../api.ts'
 import { count, timeText } from '../format.ts'
-import { go, useLoad } from '../hooks.ts'
+import { go, skipOf, useAddress, useLoad } from '../hooks.ts'
 import type { About, Inference, Page, Processor } from '../types.ts'
 import { Act, Await, ErrorNote, Heading, Pager, Status } from '../ui.tsx'
 import { ProcessorUpload } from './processor-upload.tsx'
@@ -53,7 +53,7 @@ const One = ({ id, about }: { id: string; about: About }) => {
     go('processors')
   }
   return (
-    <Await of={processor}>
+    <Await of={processor} one="Processor">
       {(found) => {
         const versions = all.value?.results.filter(({ name }) => name === found.name) ?? []
         return (
@@ -110,9 +110,10 @@ const One = ({ id, about }: { id: string; about: About }) => {
   )
 }
 
-const List = () => {
-  const [skip, setSkip] = useState(0)
+const List = ({ search }: { search: string }) => {
+  const [skip, setSkip] = useState(skipOf(search))
   const page = query({ limit: SIZE, skip })
+  useAddress('processors', query({ skip: skip || undefined }))
   const processors = useLoad((signal) => get<Page<Processor>>(`${path}?${page}`, signal), [page])
   const [open, setOpen] = useState(false)
   return (
@@ -178,5 +179,12 @@ const List = () => {
   )
 }
 
-export const Processors = ({ id, about }: { id: string | undefined; about: About }) =>
-  id ? <One key={id} id={id} about={about} /> : <List />
+export const Processors = ({
+  id,
+  search,
+  about,
+}: {
+  id: string | undefined
+  search: string
+  about: About
+}) => (id ? <One key={id} id={id} about={about} /> : <List search={search} />)

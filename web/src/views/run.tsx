@@ -1,16 +1,18 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
-import { ApiError, call, get, listen } from '../api.ts'
-import { timeText } from '../format.ts'
+import { type ApiError, awayNow, call, get, listen, mayPass, pause } from '../api.ts'
+import { numberText, timeText } from '../format.ts'
 import { go, useChunk } from '../hooks.ts'
 import { type About, hasEnded, type Inference, type Model, type Task } from '../types.ts'
-import { Act, ErrorNote, Heading, Status } from '../ui.tsx'
+import { Act, ErrorNote, Failure, Heading, isMissing, Status } from '../ui.tsx'
 import { Downloads } from './downloads.tsx'
 import { Share } from './groups.tsx'
-import { placeText, Progress, timesText } from './runs.tsx'
+import { placeText, Progress, Times } from './runs.tsx'
 import { Tasks } from './tasks.tsx'
 
 /** Between two looks at the tasks while events come: many events make one. */
 const PAUSE_MS = 700
+/** Between two tries to reach a server that is away, ms: doubled up to the second. */
+const AWAY_MS = [1000, 30_000] as const
 
 /** A run and its tasks, kept up to date by its events. */
 const useRun = (id: string) => {
@@ -21,18 +23,25 @@ const useRun = (id: string) => {
   useEffect(() => {
     const abort = new AbortController()
     const { signal } = abort
+    const at = `v2/inference/${encodeURIComponent(id)}`
     let timer: ReturnType<typeof setTimeout> | undefined
+    let [asked, shown] = [0, 0]
     const read = async () => {
+      const turn = ++asked
       const [found, listed] = await Promise.all([
-        get<Inference>(`v2/inference/${id}`, signal),
-        get<{ tasks: readonly Task[] }>(`v2/inference/${id}/tasks`, signal),
+        get<Inference>(at, signal),
+        get<{ tasks: readonly Task[] }>(`${at}/tasks`, signal),
       ])
-      setRun(found)
-      setTasks([...listed.tasks].reverse())
-      setError(undefined)
+      // An older answer that comes late says nothing any more.
+      if (turn > shown) {
+        shown = turn
+        setRun(found)
+        setTasks([...listed.tasks].reverse())
+        setError(undefined)
+      }
       return found
     }
-    const failed = (reason: Error) => signal.aborted || setError(reason)
+    const failed = (reason: Error) => void (signal.aborted || setError(reason))
     look.current = () => {
       timer ??= setTimeout(() => {
         timer = undefined
@@ -40,12 +49,36 @@ const useRun = (id: string) => {
       }, PAUSE_MS)
     }
     const follow = async () => {
-      // A server that is stopped ends the stream too: then the run has not ended.
-      while (!signal.aborted && !hasEnded((await read()).status))
-        await listen(id, () => look.current(), signal)
+      let last = '0'
+      for (let wait: number = AWAY_MS[0]; !signal.aborted;) {
+        try {
+          if (hasEnded((await read()).status)) return
+          let told = false
+          const heard = (_: unknown, seq: string) => {
+            last = seq || last
+            wait = AWAY_MS[0]
+            told = true
+            look.current()
+          }
+          await listen(id, last, heard, signal)
+          // A server that is stopped ends the stream too: then the run has not ended.
+          if (told) continue
+        } catch (reason) {
+          if (!mayPass(reason)) throw reason
+          failed((reason as ApiError).status ? (reason as Error) : awayNow())
+        }
+        await pause(wait, signal)
+        wait = Math.min(wait * 2, AWAY_MS[1])
+      }
     }
-    follow().catch(failed)
+    let over = false
+    follow()
+      .catch(failed)
+      .finally(() => (over = true))
+    const away = () => over || failed(awayNow())
+    addEventListener('offline', away)
     return () => {
+      removeEventListener('offline', away)
       clearTimeout(timer)
       abort.abort()
     }
@@ -57,18 +90,18 @@ const Errors = ({ run }: { run: Inference }) => {
   const { errors = [], errors_omitted = 0 } = run.inference_output ?? {}
   const seen = new Map(errors.map((error) => [`${error.code} ${error.message}`, error]))
   if (!seen.size) return null
+  const most = [...seen.values()].slice(0, 5)
+  const left = seen.size - most.length + errors_omitted
   return (
     <section class="note bad" aria-label="What went wrong" role="alert">
       <ul class="plain">
-        {[...seen.values()].slice(0, 5).map((error) => (
+        {most.map((error) => (
           <li key={error.code + error.message}>
-            <code>{error.code}</code> {error.message}
+            <Failure {...error} />
           </li>
         ))}
       </ul>
-      {(seen.size > 5 || errors_omitted > 0) && (
-        <p class="faint">{seen.size - 5 + errors_omitted} more; each task says its own.</p>
-      )}
+      {left > 0 && <p class="faint">{numberText(left)} more; each task says its own.</p>}
     </section>
   )
 }
@@ -92,7 +125,9 @@ const Facts = ({ run }: { run: Inference }) => (
     {run.temporal_domain.length > 0 && (
       <>
         <dt>Dates</dt>
-        <dd>{timesText(run)}</dd>
+        <dd>
+          <Times run={run} />
+        </dd>
       </>
     )}
     <dt>Started</dt>
@@ -135,7 +170,7 @@ export const Run = ({ id, about }: { id: string; about: About }) => {
         <Heading text="Run" />
         <ErrorNote
           error={
-            error instanceof ApiError && error.status === 404
+            isMissing(error)
               ? new Error('There is no such run, or it is not shared with you.')
               : error
           }
@@ -146,11 +181,11 @@ export const Run = ({ id, about }: { id: string; about: About }) => {
   const live = !hasEnded(run.status)
   const own = run.created_by === about.user
   const cancel = async () => {
-    await call('POST', `v2/inference/${id}/cancel`)
+    await call('POST', `v2/inference/${run.id}/cancel`)
     look()
   }
   const remove = async () => {
-    await call('DELETE', `v2/inference/${id}`)
+    await call('DELETE', `v2/inference/${run.id}`)
     go('runs')
   }
   return (
@@ -171,7 +206,7 @@ export const Run = ({ id, about }: { id: string; about: About }) => {
         {own && <Act label="Delete" sure="Its files go too." onAct={remove} />}
       </Heading>
       {sharing && <Share type="inference_run" id={id} />}
-      {run.description && <p class="faint">{run.description}</p>}
+      {run.description && <p class="faint described">{run.description}</p>}
       <ErrorNote error={error} />
       <Errors run={run} />
       <div class="run">

@@ -1,11 +1,13 @@
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { get, query } from '../api.ts'
 import { count, fileName, timeText } from '../format.ts'
-import { useLoad, useSettled } from '../hooks.ts'
-import type { Inference, Model, Page } from '../types.ts'
+import { skipOf, useAddress, useLoad, useSettled } from '../hooks.ts'
+import { hasEnded, type Inference, type Model, type Page } from '../types.ts'
 import { Await, Heading, Pager, Status } from '../ui.tsx'
 
 const SIZE = 25
+/** Between two looks at a list that holds runs under way, ms. */
+const FRESH_MS = 10_000
 const STATUSES = ['PENDING', 'RUNNING', 'COMPLETED', 'COMPLETED_WITH_ERRORS', 'FAILED', 'STOPPED']
 
 /** What was asked for, in a line. */
@@ -21,9 +23,18 @@ export const placeText = ({ spatial_domain: domain, location }: Inference): stri
   if (bbox.length) return bbox[0]!.map((degrees) => degrees.toFixed(2)).join(', ')
   return count(polygons.length + left('polygons'), 'polygon')
 }
-export const timesText = ({ temporal_domain }: Inference): string =>
-  temporal_domain.slice(0, 2).join(', ').replaceAll('_', ' – ') +
-  (temporal_domain.length > 2 ? ` +${temporal_domain.length - 2}` : '')
+/** The first days and periods that were asked for, and how many more there are. */
+export const Times = ({ run: { temporal_domain: times } }: { run: Inference }) => (
+  <span class="dates">
+    {times.slice(0, 2).map((time, n) => (
+      <span key={n}>
+        {n > 0 && ', '}
+        {time.replace('_', ' – ')}{' '}
+      </span>
+    ))}
+    {times.length > 2 && `+${times.length - 2}`}
+  </span>
+)
 
 /** Steps of all tasks that have ended, as a share. */
 export const Progress = ({ run }: { run: Inference }) => {
@@ -47,7 +58,9 @@ const Row = ({ run }: { run: Inference }) => (
       {run.description && <span class="faint more"> {run.description}</span>}
     </th>
     <td>{run.model_display_name}</td>
-    <td class="wide">{timesText(run)}</td>
+    <td class="wide">
+      <Times run={run} />
+    </td>
     <td class="wide">
       <Progress run={run} />
     </td>
@@ -59,13 +72,21 @@ const Row = ({ run }: { run: Inference }) => (
 export const Runs = ({ search }: { search: string }) => {
   const given = new URLSearchParams(search)
   const [text, setText] = useState(given.get('q') ?? '')
-  const [status, setStatus] = useState('')
+  const [status, setStatus] = useState(given.get('status') ?? '')
   const [model, setModel] = useState(given.get('model_id') ?? '')
-  const [skip, setSkip] = useState(0)
+  const [skip, setSkip] = useState(skipOf(search))
   const q = useSettled(text.trim(), 250)
   const models = useLoad((signal) => get<Page<Model>>('v2/models?limit=1000', signal), [])
-  const filter = query({ q, status, model_id: model, limit: SIZE, skip })
+  const asked = { q, status, model_id: model }
+  const filter = query({ ...asked, limit: SIZE, skip })
+  useAddress('runs', query({ ...asked, skip: skip || undefined }))
   const runs = useLoad((signal) => get<Page<Inference>>(`v2/inference?${filter}`, signal), [filter])
+  const live = runs.value?.results.some((run) => !hasEnded(run.status)) ?? false
+  useEffect(() => {
+    if (!live) return
+    const timer = setInterval(() => document.hidden || runs.again(), FRESH_MS)
+    return () => clearInterval(timer)
+  }, [live])
   const first = <T,>(set: (value: T) => void) => {
     return (value: T) => {
       setSkip(0)

@@ -107,7 +107,10 @@ export const Scenes = ({
           </li>
         ))}
       </ul>
-      <Field label="URLs of scenes" hint="One a line; https, public or signed.">
+      <Field
+        label="URLs of scenes"
+        hint='One a line; https, public or signed. Of a model of several inputs: {"S2": "https://…", "S1": "https://…"}'
+      >
         {(ids) => (
           <textarea
             {...ids}

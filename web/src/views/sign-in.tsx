@@ -4,9 +4,12 @@ import { ErrorNote, Field } from '../ui.tsx'
 /** Asks for an API key; it stays in this tab. */
 export const SignIn = ({
   error,
+  lost,
   onKey,
 }: {
   error: Error | undefined
+  /** The key held until now; the view stays the one that is in the address. */
+  lost: boolean | undefined
   onKey: (key: string) => Promise<void>
 }) => {
   const [key, setKey] = useState('')
@@ -20,7 +23,11 @@ export const SignIn = ({
     <main class="sign-in">
       <form onSubmit={submit}>
         <h1>geodag</h1>
-        <p>Run a model over a place and a time; see the result on the map.</p>
+        <p>
+          {lost
+            ? 'Your key no longer holds: it was switched off, deleted, or has ended. With another one you go on where you are.'
+            : 'Run a model over a place and a time; see the result on the map.'}
+        </p>
         <Field
           label="API key"
           hint="Kept for this tab only. Make one with: npm run create-api-key -- --email you@example.org"

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { count, durationText } from '../format.ts'
 import type { Step, Task } from '../types.ts'
-import { Pager, Status } from '../ui.tsx'
+import { Failure, Pager, Status } from '../ui.tsx'
 import { Log } from './log.tsx'
 
 const SIZE = 50
@@ -41,7 +41,7 @@ const StepRow = ({ task, step, now }: { task: Task; step: Step; now: number }) =
       </div>
       {step.error && (
         <p class="note bad">
-          <code>{step.error.code}</code> {step.error.message}
+          <Failure {...step.error} />
         </p>
       )}
       {step.message && !step.error && <p class="hint">{step.message}</p>}
