@@ -182,9 +182,13 @@ test('hostile names are text', async () => {
   // A mark that turns the direction of a text round ends with the name that it stands in.
   const turned = { ...asked, model_id: model.body.id, location: 'gnp.\u202Efit' }
   await anna.post('/v2/inference', { ...turned, description: 'whole' })
+  const wide = { temporal_domain: ['2024-06-01_2024-06-30'], location: 'W'.repeat(100) }
+  await anna.post('/v2/inference', { ...turned, ...wide, description: 'word '.repeat(60) })
   await openView(page, 'runs', 'Runs')
   const name = page.getByRole('link', { name: 'gnp.' })
   expect(await name.evaluate((link) => link.getClientRects().length)).toBe(1)
+  const beyond = () => document.documentElement.scrollWidth - innerWidth
+  expect(await page.evaluate(beyond)).toBeLessThanOrEqual(0)
   await openView(page, `new?model=${model.body.id}`, 'New run')
   await page.getByLabel('GeoTIFF files').setInputFiles({
     ...{ name: '"><svg onload=window.ran=1>.svg', mimeType: 'image/svg+xml' },

@@ -155,6 +155,13 @@ test('cancel stops a run while its log is read; the list filters', async () => {
     .waitFor({ timeout: 600_000 })
   await log.click()
   await page.locator('.log', { hasText: 'tick 2' }).waitFor()
+  // By the keyboard: a question that is not answered gives the focus back.
+  const remove = page.getByRole('button', { name: 'Delete', exact: true })
+  await remove.focus()
+  await page.keyboard.press('Enter')
+  await page.getByRole('group', { name: 'Its files go too.' }).waitFor()
+  await page.keyboard.press('Escape')
+  await expect.poll(() => remove.evaluate((button) => button === document.activeElement)).toBe(true)
   await page.getByRole('button', { name: 'Cancel', exact: true }).click()
   await page.getByRole('group', { name: 'Its tasks stop.' }).getByText('Cancel').click()
   await page.locator('.heading .status', { hasText: 'Stopped' }).waitFor()

@@ -166,6 +166,17 @@ export const Act = ({
   const [busy, setBusy] = useState(false)
   const [asking, setAsking] = useState(false)
   const [error, setError] = useState<Error>()
+  const kept = useRef(false)
+  const keep = () => {
+    kept.current = true
+    setAsking(false)
+  }
+  /** Where the focus was before the question. */
+  const back = (button: HTMLButtonElement | null) => {
+    if (!button || !kept.current) return
+    kept.current = false
+    button.focus()
+  }
   const act = () => {
     setBusy(true)
     setAsking(false)
@@ -177,15 +188,21 @@ export const Act = ({
   return (
     <span class="act">
       {asking ? (
-        <span class="ask" role="group" aria-label={sure}>
+        <span
+          class="ask"
+          role="group"
+          aria-label={sure}
+          onKeyDown={(event) => event.key === 'Escape' && keep()}
+        >
           {sure}{' '}
           <button class="danger" ref={(button) => button?.focus()} onClick={act}>
             {label}
           </button>{' '}
-          <button onClick={() => setAsking(false)}>Keep</button>
+          <button onClick={keep}>Keep</button>
         </span>
       ) : (
         <button
+          ref={back}
           class={kind}
           disabled={disabled || busy}
           onClick={() => (sure ? setAsking(true) : act())}

@@ -26,13 +26,15 @@ export const placeText = ({ spatial_domain: domain, location }: Inference): stri
 /** The first days and periods that were asked for, and how many more there are. */
 export const Times = ({ run: { temporal_domain: times } }: { run: Inference }) => (
   <span class="dates">
-    {times.slice(0, 2).map((time, n) => (
-      <span key={n}>
-        {n > 0 && ', '}
-        {time.replace('_', ' – ')}{' '}
-      </span>
-    ))}
-    {times.length > 2 && `+${times.length - 2}`}
+    {times.slice(0, 2).map((time, n) =>
+      time.split('_').map((day, m) => (
+        <>
+          {m > 0 ? ' – ' : n > 0 ? ', ' : ''}
+          <span key={`${n} ${m}`}>{day}</span>
+        </>
+      )),
+    )}
+    {times.length > 2 && ` +${times.length - 2}`}
   </span>
 )
 
