@@ -194,6 +194,27 @@ test('a failed run shows its code and its cure', async () => {
   await context.close()
 })
 
+test('a start whose answer was lost is done once', async () => {
+  const { page, context } = await openTab(browser)
+  await signIn(page, api.url, anna.key)
+  await openView(page, 'new', 'New run')
+  await page.getByLabel('Model', { exact: true }).selectOption({ label: 'tiny-water v1' })
+  await page.getByLabel('URLs of scenes').fill('https://h.example.org/a.tif')
+  await page.getByLabel('Name of the place').fill('Once')
+  let lost = 0
+  await page.route('**/v2/inference', async (route) => {
+    if (route.request().method() !== 'POST' || lost++) return route.continue()
+    await route.fetch()
+    return route.abort()
+  })
+  await page.getByRole('button', { name: 'Start', exact: true }).click()
+  await page.getByText('The server does not answer').first().waitFor()
+  await page.getByRole('button', { name: 'Start', exact: true }).click()
+  await wholeView(page, 'Once')
+  expect((await anna.get('/v2/inference?location=Once')).body.total_records).toBe(1)
+  await context.close()
+})
+
 test('every view, dark and on a phone: nothing that axe finds, nothing wider than the screen', async () => {
   const id = await finishedRun()
   for (const options of [

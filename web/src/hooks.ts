@@ -44,7 +44,8 @@ export const useAddress = (path: string, search: string): void =>
     const hash = `#/${path}${search ? `?${search}` : ''}`
     // A link that was followed before this effect has run leads elsewhere already.
     const here = ['', '#', '#/', `#/${path}`].includes(location.hash.split('?')[0]!)
-    if (here && location.hash !== hash) history.replaceState(history.state, '', hash)
+    const unsaid = !location.hash && !search
+    if (here && !unsaid && location.hash !== hash) history.replaceState(history.state, '', hash)
   }, [path, search])
 
 export interface Loaded<T> {

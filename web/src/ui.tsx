@@ -145,7 +145,12 @@ export const Await = <T,>({
         <button onClick={again}>Try again</button>
       </p>
     )}
-    {value !== undefined ? children(value) : busy ? <p class="faint">Loading…</p> : null}
+    {value !== undefined ? (
+      // Of an older question until the answer to this one has come.
+      <div aria-busy={busy}>{children(value)}</div>
+    ) : busy ? (
+      <p class="faint">Loading…</p>
+    ) : null}
   </>
 )
 
