@@ -164,6 +164,48 @@ test('the examples of the docs are read by what reads them', () => {
   expect(parseCatalogues(JSON.stringify(parse(own!)))[0]!.connector).toBe('mine')
 })
 
+const kebab = (name: string): string => name.replace(/[A-Z]/g, (sign) => `-${sign.toLowerCase()}`)
+
+/** The module's functions, and the options of each, as `dagger call` names them. */
+const functions = (): Map<string, string[]> =>
+  new Map(
+    read('src/index.ts')
+      .split('@func(')
+      .slice(1)
+      .map((text) => {
+        const [, name, parameters] = /^  (?:async )?(\w+)\(([^]*?)\): /m.exec(text)!
+        const options = [...parameters!.matchAll(/^    (\w+)\??: /gm)]
+        return [kebab(name!), options.map(([, option]) => kebab(option!))]
+      }),
+  )
+
+test('commands in the docs and the examples name functions, options and scripts that there are', () => {
+  const known = functions()
+  expect(known.get('run-inference')).toContain('processor-parameters')
+  const scripts = Object.keys(JSON.parse(read('package.json')).scripts)
+  const texts = [...pages, ...tracked.filter((name) => name.startsWith('examples/ci/'))]
+    .filter((name) => name !== 'CHANGELOG.md')
+    .map((name) => [name, read(name).replace(/ *\\\n *|\n +(?=--|outputs )/g, ' ')] as const)
+  const wrong: string[] = []
+  let seen = 0
+  for (const [page, text] of texts) {
+    for (const [, name, rest] of text.matchAll(
+      /dagger [^\n`]*?\bcall (?!-m examples)(?:-m \S+ )?([a-z][\w-]+)([^\n`]*)/g,
+    )) {
+      seen++
+      const options = known.get(name!)
+      if (!options) wrong.push(`${page}: dagger call ${name}`)
+      for (const [, option] of rest!.matchAll(/ --([\w-]+)/g))
+        if (![...(options ?? []), 'path', 'help'].includes(option!))
+          wrong.push(`${page}: dagger call ${name} --${option}`)
+    }
+    for (const [, script] of text.matchAll(/npm run (?:-s )?([a-z][\w:-]*)/g))
+      if (!scripts.includes(script!)) wrong.push(`${page}: npm run ${script}`)
+  }
+  expect(seen).toBeGreaterThan(12)
+  expect(wrong).toEqual([])
+})
+
 test('the README is a page, and nothing in the repository points out of it', () => {
   expect(read('README.md').split('\n').length).toBeLessThanOrEqual(120)
   const texts = tracked.filter(
