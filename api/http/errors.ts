@@ -66,11 +66,18 @@ const typed = (issue: z.core.$ZodIssue, input: unknown): [string, string] => {
   return ['value_error', `Value error, ${issue.message}`]
 }
 
-/** Of a union only one reading is told: the first that liked the type, else the first. */
+/** Whether a reading knows every key that was given. */
+const knowsKeys = (reading: readonly z.core.$ZodIssue[]): boolean =>
+  reading.every(({ code }) => code !== 'unrecognized_keys')
+
+/** Of a union only one reading is told: of those that know its keys, else of all, the first that
+ * liked the type, else the first. */
 const leafOf = (issue: z.core.$ZodIssue): z.core.$ZodIssue => {
   if (issue.code !== 'invalid_union') return issue
-  const [inner] = issue.errors.find(([one]) => one && one.code !== 'invalid_type') ??
-    issue.errors[0] ?? [undefined]
+  const known = issue.errors.filter(knowsKeys)
+  const readings = known.length ? known : issue.errors
+  const [inner] = readings.find(([one]) => one && one.code !== 'invalid_type') ??
+    readings[0] ?? [undefined]
   return inner ? leafOf({ ...inner, path: [...issue.path, ...inner.path] }) : issue
 }
 

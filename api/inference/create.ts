@@ -250,35 +250,34 @@ export const prepare = async (
     withoutNulls(model.geoserver_push) as unknown[] | null,
     withoutNulls(options.geoserver_push) as unknown[] | undefined,
   )
-  if (specs.length === 0 || push.length === 0) throw new HttpError(400, missing)
+  const inference = tune?.inference ?? model.inference
+  const listed = first<Record<string, unknown>>(input.pipeline_steps, model.pipeline_steps)
+  // A model of one's own weights that is published nowhere needs no layers (docs/models.md).
+  const layered = !inference || listed.some((step) => step.process_id === 'push-to-geoserver')
+  if (specs.length === 0 || (layered && push.length === 0)) throw new HttpError(400, missing)
   const data_connector_config = connectorsOf(
     input,
     specs,
     options.data_connector_config,
     config.catalogue.rows,
   )
-  const inference = tune?.inference ?? model.inference
   const post_processing =
     input.post_processing ??
     filled(model.postprocessing_options) ??
     filled(options.post_processing) ??
     {}
-  const steps = runSteps(
-    first<Record<string, unknown>>(input.pipeline_steps, model.pipeline_steps),
-    !!input.spatial_domain.urls?.length,
-    {
-      model,
-      inference,
-      split: splitSpecs(
-        specs as InputSpec[],
-        { inference, server: modelOf(model).server },
-        input.spatial_domain.urls,
-      ),
-      layers: push,
-      post_processing,
-      withProcessor: processor !== undefined,
-    },
-  )
+  const steps = runSteps(listed, !!input.spatial_domain.urls?.length, {
+    model,
+    inference,
+    split: splitSpecs(
+      specs as InputSpec[],
+      { inference, server: modelOf(model).server },
+      input.spatial_domain.urls,
+    ),
+    layers: push,
+    post_processing,
+    withProcessor: processor !== undefined,
+  })
   if (steps.length === 0)
     throw new HttpError(422, { msg: 'pipeline_steps is empty in the request and in the model.' })
   if (steps.some((step) => step.process_id === 'terratorch-inference') && !inference)

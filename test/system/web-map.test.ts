@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { PutBucketCorsCommand, S3Client } from '@aws-sdk/client-s3'
@@ -189,8 +190,8 @@ const biomassModel = async (name: string, more: object): Promise<string> => {
       },
     ],
     inference: {
-      ...{ weights: { url: share.download_url }, task: 'regression', tile: 64, overlap: 16 },
-      ...{ mean: [0, 0], std: [1, 1] },
+      weights: { url: share.download_url, sha256: createHash('sha256').update(onnx).digest('hex') },
+      ...{ task: 'regression', tile: 64, overlap: 16, mean: [0, 0], std: [1, 1] },
     },
   })
   expect(status, JSON.stringify(body)).toBe(201)

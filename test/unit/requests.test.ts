@@ -1,6 +1,9 @@
 import type { File } from '@dagger.io/dagger'
 import { expect, test } from 'vitest'
+import { problemsOf } from '../../api/http/errors.ts'
 import { inferenceInput } from '../../api/inference/schema.ts'
+import { modelInput } from '../../api/models/schema.ts'
+import { parseModel } from '../../pipelines/model.ts'
 import { tidyRequest } from '../../pipelines/request-fields.ts'
 import { moduleCatalogue } from '../../pipelines/module-catalogue.ts'
 import { readRequest } from '../../pipelines/module-request.ts'
@@ -208,4 +211,21 @@ test.each([
   )
   expect(failed!.message).toMatch(/^catalogue\.credentials: /)
   expect(failed!.message).not.toContain('s3cret')
+})
+
+test.each([
+  [{ url: 'https://h.example.org/m.onnx' }, 'inference.weights.sha256'],
+  [{ url: 'https://h.example.org/m.onnx', sha256: 'abc' }, 'inference.weights.sha256'],
+  [{ pypi: 'ukis-csmask==1.0.0', sha256: '0'.repeat(64) }, 'inference.weights.path'],
+  [{ file: '../m.onnx' }, 'inference.weights.file'],
+])('weights that lack something: both doors name it (%j)', (weights, field) => {
+  const model = {
+    ...{ display_name: 'm', pipeline_steps: [{ process_id: 'onnx-inference', step_number: 0 }] },
+    ...{ model_input_data_spec: [SPEC], inference: { weights, task: 'regression' } },
+  }
+  const parsed = modelInput.safeParse(model)
+  const [problem] = problemsOf(parsed.error!, model, 'body')
+  expect(problem!.loc.join('.')).toBe(`body.${field}`)
+  const said = new RegExp(`${field.replaceAll('.', '\\.')}|give \\{file\\}.*\\{url, sha256\\}`)
+  expect(() => parseModel(JSON.stringify(model))).toThrow(said)
 })
