@@ -24,9 +24,9 @@ const bandsOf = ({ key, type, channels }: LayerKind) => ({
 export const rasterLayer = (kind: LayerKind, href: string): WebGLTileLayer => {
   const source = new GeoTIFF({
     sources: [{ url: href, ...bandsOf(kind) }],
-    // Values as they are, and none between two classes.
+    // Values as they are; none between two classes, nor between a value and no data.
     normalize: false,
-    interpolate: kind.type !== 'classes',
+    interpolate: kind.type === 'rgb',
     convertToRGB: false,
     transition: 0,
   })
