@@ -9,32 +9,53 @@ const byte = z.number().int().min(0).max(255)
 const index = z.number().int().min(0)
 const words = z.record(z.string(), z.unknown())
 
+const hex = z.string().regex(/^#[0-9a-f]{6}$/i)
+const rgbOf = (color: string): [number, number, number] => {
+  const part = (at: number) => parseInt(color.slice(at, at + 2), 16)
+  return [part(1), part(3), part(5)]
+}
+
+// A long name must not cost all classes their colours.
+const label = z
+  .string()
+  .transform((text) => text.slice(0, 200))
+  .nullish()
 const styled = z.object({
   segmentation: z.array(
     z.object({
-      color: z.string().regex(/^#[0-9a-f]{6}$/i),
+      color: hex,
       opacity: z.coerce.number().default(0),
       quantity: z.coerce.number(),
-      // A long name must not cost all classes their colours.
-      label: z
-        .string()
-        .transform((text) => text.slice(0, 200))
-        .nullish(),
+      label,
     }),
   ),
 })
 
+const graded = z.object({
+  regression: z
+    .array(
+      z.object({
+        color: hex,
+        quantity: z.coerce.number(),
+        label,
+      }),
+    )
+    .min(1),
+})
+
+/** Styles of the layers that show the prediction. */
+const stylesOf = ({ layers }: PlanContext, keys: RegExp): unknown[] =>
+  layers.filter((entry) => keys.test(entry.filepath_key)).map((entry) => entry.geoserver_style)
+
 /** Label, colour and opacity of each value, from the style of the layer that shows the prediction. */
-const classesOf = ({ layers }: PlanContext) => {
-  const entries = layers
-    .filter((entry) => entry.filepath_key.startsWith('model_output'))
-    .map((entry) => styled.safeParse(entry.geoserver_style).data?.segmentation)
+const classesOf = (context: PlanContext) => {
+  const entries = stylesOf(context, /^model_output/)
+    .map((style) => styled.safeParse(style).data?.segmentation)
     .find((found) => found !== undefined)
-  const part = (color: string, at: number) => parseInt(color.slice(at, at + 2), 16)
   return Object.fromEntries(
     (entries ?? []).map(({ color, opacity, quantity, label }) => [
       String(quantity),
-      { label: label ?? '', rgb: [part(color, 1), part(color, 3), part(color, 5)], opacity },
+      { label: label ?? '', rgb: rgbOf(color), opacity },
     ]),
   )
 }
@@ -52,6 +73,19 @@ const maskBand = (
   return found && { index: placeOf(found), encoding: found.encoding }
 }
 
+/** Stops of the ramp in which a continuous prediction is shown, ascending. */
+const rampOf = (context: PlanContext) =>
+  // Of the prediction alone: probabilities may be a layer of their own.
+  stylesOf(context, /^model_output_(regularized_)?image/)
+    .map((style) => graded.safeParse(style).data?.regression)
+    .find((found) => found !== undefined)
+    ?.toSorted((a, b) => a.quantity - b.quantity)
+    .map(({ color, quantity, label }) => ({
+      value: quantity,
+      rgb: rgbOf(color),
+      label: label ?? '',
+    }))
+
 const plan = (context: PlanContext) => {
   const spec = context.input_spec[0]!
   const { regularization, polygons, ...masks } = readPostProcessing(context.post_processing)
@@ -60,6 +94,7 @@ const plan = (context: PlanContext) => {
     context.source.kind === 'items'
       ? spec.bands.findIndex((other) => other.band_name === band.band_name)
       : band.index
+  const ramp = rampOf(context)
   const rgb = (['R', 'G', 'B'] as const).map((c) => spec.bands.find((b) => b.RGB_band === c))
   return {
     date: context.date,
@@ -71,6 +106,7 @@ const plan = (context: PlanContext) => {
     regularization,
     ...(polygons === undefined ? {} : { polygons }),
     classes: classesOf(context),
+    ...(ramp ? { ramp } : {}),
     model: { name: context.model, card: context.model_card ?? null },
   }
 }
@@ -131,6 +167,17 @@ export const contract = defineContract({
         }),
       )
       .default({}),
+    ramp: z
+      .array(
+        z.strictObject({
+          value: z.number(),
+          rgb: z.tuple([byte, byte, byte]),
+          label: z.string().default(''),
+        }),
+      )
+      .min(1)
+      .optional()
+      .describe('Colours of a continuous prediction, ascending; absent: a palette over its values'),
     model: z
       .strictObject({
         name: z.string(),

@@ -28,3 +28,32 @@ test('a name of any length costs no class its colour', () => {
     '2': { label: 'Land', rgb: [0, 0, 255], opacity: 1 },
   })
 })
+
+test('the picture of a continuous prediction has the ramp of its own layer, ascending', () => {
+  const ramp = (...stops: (readonly [string, number])[]) => ({
+    regression: stops.map(([color, quantity]) => ({
+      color,
+      quantity,
+      label: `${quantity}`,
+      opacity: 1,
+    })),
+  })
+  const planned = (layers: object[]) =>
+    contract.parameters.parse(
+      contract.plan({
+        ...{ layers, input_spec: [{ bands: [] }], post_processing: {}, options: {}, date: null },
+        ...{ source: { kind: 'url' }, model: 'm' },
+      } as unknown as PlanContext),
+    ).ramp
+  const chance = {
+    filepath_key: 'model_output_probabilities',
+    geoserver_style: ramp(['#000000', 0]),
+  }
+  const shown = ramp(['#0000ff', 100], ['#ff0000', 0])
+  const own = { filepath_key: 'model_output_image', geoserver_style: shown }
+  expect(planned([chance, own])).toEqual([
+    { value: 0, rgb: [255, 0, 0], label: '0' },
+    { value: 100, rgb: [0, 0, 255], label: '100' },
+  ])
+  expect(planned([chance])).toBeUndefined()
+})

@@ -131,6 +131,17 @@ def test_the_picture_is_white_without_data(room):
             assert picture.getpixel(((x + 30) * side, 5 * side)) != (255, 255, 255)
 
 
+def test_a_continuous_prediction_is_painted_in_the_style_of_its_layer(room):
+    values = numpy.tile(numpy.linspace(0, 100, 7, dtype="float32"), (1, 6, 1))
+    values[0, 0, 0] = numpy.nan
+    task(room, prediction=values, predicted={"nodata": -9999})
+    stops = [{"value": 0, "rgb": [255, 0, 0], "label": "none"}, {"value": 100, "rgb": [0, 0, 255], "label": "dense"}]
+    before, after = panels(post(room, ramp=stops, classes={}), (6, 7))
+    for column, ends in ((0, (255, 0, 0)), (3, (127, 0, 127)), (6, (0, 0, 255))):
+        assert abs(after[2, column] - (before[2, column] * 0.2 + numpy.multiply(ends, 0.8))).max() <= 2
+    assert (after[0, 0] == before[0, 0]).all()
+
+
 def test_a_million_classes_do_not_hang(room):
     task(room, numpy.full((4, 1000, 1000), 5, "uint16"), numpy.arange(1000000, dtype="int32").reshape(1, 1000, 1000))
     assert post(room).result["status"] == "FINISHED"

@@ -27,8 +27,8 @@ MOST = 250
 class Legend:
     """Label, colour and opacity of each value: the style's own, else ``Class n`` and a palette's colour."""
 
-    def __init__(self, given: dict, masked: set[int]) -> None:
-        self.given, self.masked = given, masked
+    def __init__(self, given: dict, masked: set[int], ramp: list[dict] | None = None) -> None:
+        self.given, self.masked, self.stops = given, masked, ramp or []
 
     def is_mask(self, value: int) -> bool:
         return value in self.masked

@@ -60,6 +60,9 @@ def _entries(legend, statistics, ends) -> list[tuple[tuple[int, int, int], str]]
         spread = statistics.spread()
         if not spread["valid_pixels"]:
             return [((255, 255, 255), "no valid pixel")]
+        if legend.stops:
+            stops = legend.stops[:MOST_ENTRIES]
+            return [(tuple(stop["rgb"]), f"{stop['label']}  {stop['value']:.4g}".strip()) for stop in stops]
         low, high = ends
         if low >= high:
             return [((127, 0, 0), f"{low:.4g}" + ("" if spread["minimum"] == spread["maximum"] else f", from {spread['minimum']:.4g} to {spread['maximum']:.4g}"))]

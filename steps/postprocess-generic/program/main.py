@@ -28,7 +28,8 @@ def legend_of(parameters: dict) -> Legend:
     """The style's labels and colours, and those of the masks that were asked for."""
     asked = parameters["masks"]
     masked = {value for name, value in VALUES.items() if asked.get(name)}
-    return Legend(parameters.get("classes") or {}, masked | ({URL_VALUE} if asked.get("mask_from_url") else set()))
+    masked |= {URL_VALUE} if asked.get("mask_from_url") else set()
+    return Legend(parameters.get("classes") or {}, masked, parameters.get("ramp"))
 
 
 def write_polygons(job, raster, stem: str, statistics: Statistics, legend: Legend) -> None:

@@ -40,14 +40,23 @@ def share_of(array: numpy.ndarray, low: float, high: float) -> numpy.ndarray:
         return (array.astype("float64") / 2 - low / 2) / (high / 2 - low / 2)
 
 
+def graded(values: numpy.ndarray, stops: list[dict]) -> numpy.ndarray:
+    """uint8 [value, 3]: the colours between a style's stops, which ascend; beyond them those of the ends."""
+    places, colors = [stop["value"] for stop in stops], numpy.array([stop["rgb"] for stop in stops])
+    return numpy.stack([numpy.interp(values, places, colors[:, channel]) for channel in range(3)], -1).astype("uint8")
+
+
 def painted(array: numpy.ndarray, valid: numpy.ndarray, legend) -> tuple[numpy.ndarray, numpy.ndarray]:
     """(uint8 [row, column, 3], opacity [row, column]) of a class or continuous prediction."""
     image = numpy.zeros((*array.shape, 3), "uint8")
     if array.dtype.kind == "f":
         valid = valid & numpy.isfinite(array)
         marks = valid & numpy.isin(array, sorted(legend.masked))
-        share = share_of(array, *ends(array, valid & ~marks))
-        image[valid] = ramp(share[valid])
+        if legend.stops:
+            image[valid] = graded(array[valid], legend.stops)
+        else:
+            share = share_of(array, *ends(array, valid & ~marks))
+            image[valid] = ramp(share[valid])
         for value in legend.masked:
             image[marks & (array == value)] = legend.color(value)
         return image, numpy.where(valid, 0.8, 0).astype("float32")
