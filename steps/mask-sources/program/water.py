@@ -7,7 +7,7 @@ from urllib.parse import urlencode, urljoin
 import numpy
 
 from geodag.fetch import fetch
-from geodag.place import bbox_of
+from geodag.place import bbox_of, corners_of, degrees
 from geodag.program import StepError
 from geodag.raster import cog, on_grid, open_scene, read, windows
 
@@ -19,6 +19,7 @@ def write_water(job, scene, url: str) -> None:
     """Writes ``permanent_water.tif``: uint8, the values of the source, 255 outside it. Fails with ``mask.*``, ``source.*``."""
     if scene.crs is None:
         raise StepError("mask.no_place", "permanent_water_masking from PERMANENT_WATER needs a scene with a CRS")
+    check_turn(scene)
     paths = _rasters(job, scene, url)
     with cog(job.write("permanent_water_image", "permanent_water.tif"), scene, 1, "uint8", EMPTY, ["permanent water"]) as target:
         for window in windows(scene, 1):
@@ -31,6 +32,16 @@ def write_water(job, scene, url: str) -> None:
             target.write(out, 1, window=window)
     for path in paths:
         os.remove(path)
+
+
+def check_turn(scene) -> None:
+    """Fails with ``mask.outside`` for longitudes beyond 180: a raster of water has none there, and would be laid beside them."""
+    longitudes = [x for x, _ in corners_of(scene)]
+    if scene.crs.is_geographic and max(map(abs, longitudes)) * degrees(scene.crs) > 180 + 1e-6:
+        raise StepError(
+            "mask.outside", f"permanent_water_masking: {os.path.basename(scene.name)} reaches from longitude {min(longitudes):.10g} to {max(longitudes):.10g}, "
+            "the water lies between -180 and 180: shift the scene there with gdalwarp -te <west> <south> <east> <north>"
+        )
 
 
 def _get(job, url: str, name: str) -> str:
@@ -59,7 +70,6 @@ def _hrefs(job, scene, url: str, collection: dict) -> list[str]:
     box = bbox_of(scene)
     if box is None:
         raise StepError("mask.no_place", "permanent_water_masking needs to know where on the earth all of the scene lies: cut it to the earth")
-    box[2] -= 360 if box[2] > 180 else 0  # RFC 7946, 5.2
     link = next((link["href"] for link in collection.get("links", []) if link.get("rel") == "items"), url.rstrip("/") + "/items")
     query = urlencode({"bbox": ",".join(f"{v:.6f}" for v in box), "limit": MOST_ITEMS})
     page = urljoin(url, link)
