@@ -29,7 +29,11 @@ const purgeDeleted = async (deps: Deps): Promise<void> => {
     .where('updated_at', '<', SETTLED)
     .limit(MOST)
     .execute()
-  for (const { id } of rows) await purge(deps, id)
+  // One whose layers cannot be removed now keeps no other.
+  for (const { id } of rows)
+    await purge(deps, id).catch((error: Error) =>
+      log.error({ inference: id }, `what it made stays for now: ${error.message}`),
+    )
 }
 
 const keepLeftLogs = async (deps: Deps): Promise<void> => {

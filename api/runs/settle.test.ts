@@ -7,7 +7,11 @@ import { EngineAway, SessionLost } from './session.ts'
 import { settle, StepEnded } from './settle.ts'
 
 /** What is recorded of a try that ended with `error`: the calls, in order. */
-const settled = async (error: unknown, answers: { retry?: boolean; bereft?: boolean } = {}) => {
+const settled = async (
+  error: unknown,
+  answers: { retry?: boolean; bereft?: boolean } = {},
+  process_id = 'a',
+) => {
   const calls: unknown[][] = []
   const call =
     (name: string, answer?: boolean) =>
@@ -28,7 +32,7 @@ const settled = async (error: unknown, answers: { retry?: boolean; bereft?: bool
     }),
   } as unknown as Db
   const config = { dataFolder: '/srv/data', MAX_DEATHS: 5 } as Config
-  const row = { pipeline_steps: [{ process_id: 'a' }] } as unknown as TaskRow
+  const row = { pipeline_steps: [{ process_id }] } as unknown as TaskRow
   await settle({ db, recorder, config }, row, 0, error, '/tmp/geodag-run-x')
   return { calls, heard, ended: calls.at(-1)![0] }
 }
@@ -47,6 +51,14 @@ test.each<[string, unknown, string]>([
   ['an object that is gone', new StoreError('store.missing', 'no a'), 'failed'],
 ])('%s: whose account it is on', async (_name, error, end) => {
   expect((await settled(error)).ended).toBe(end)
+})
+
+test('a push whose container was killed is tried again, and what crashed of itself is not', async () => {
+  const of = async (step: string, code: string) => (await settled(ended(code), {}, step)).ended
+  expect(await of('push-to-geoserver', 'step.crashed')).toBe('retry')
+  expect(await of('push-to-geoserver', 'geoserver.layer_gone')).toBe('retry')
+  expect(await of('push-to-geoserver', 'geoserver.refused')).toBe('failed')
+  expect(await of('onnx-inference', 'step.crashed')).toBe('failed')
 })
 
 test('after the last try it fails, its log first, and says no path of the server', async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { TRANSIENT } from '../../pipelines/compose.ts'
 import type { Config } from '../config.ts'
 import { type Db, isPassing } from '../database/database.ts'
+import { contractOf, stepNamed } from '../../steps/contracts.ts'
 import { StoreError } from '../storage/errors.ts'
 import { idsOf, type Recorder, type StepFailure, type TaskRow } from './record.ts'
 import { EngineAway, SessionLost } from './session.ts'
@@ -49,6 +50,12 @@ const told = (error: unknown, config: Config, scratch: string): string =>
     )
     .slice(0, 2000)
 
+/** Whether a step does its work outside, and may be done twice. */
+const hasEffect = (process_id: string): boolean => {
+  const step = stepNamed(process_id)
+  return step !== undefined && contractOf(step).effect === true
+}
+
 /**
  * Records how a try ended otherwise than well. Only the step's own failure counts as a try; what
  * befell the engine, its session or the store is nobody's, and a session's death is bounded.
@@ -92,7 +99,10 @@ export const settle = async (
         ? error.code
         : 'engine.failed'
   const failure = { code, message }
-  const passes = TRANSIENT.has(code) || (error instanceof StepEnded && error.passes)
+  // No user's code ran in it: a container that was killed in the middle completes what it began.
+  const step = row.pipeline_steps[number]?.process_id
+  const killed = code === 'step.crashed' && step !== undefined && hasEffect(step)
+  const passes = TRANSIENT.has(code) || killed || (error instanceof StepEnded && error.passes)
   if (passes && (await recorder.retry(row, number, failure))) return
   await fail(failure, error instanceof StepEnded && error.logged)
 }

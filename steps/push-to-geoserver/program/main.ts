@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PushError } from './errors.ts'
 import { push } from './push.ts'
@@ -30,8 +30,10 @@ try {
   error = { code, message: (failure as Error).message }
   log(`${code}: ${error.message}`)
 }
+// Whole or not at all: the process may be killed in the middle.
+const result = join(outputs, 'result.json')
 writeFileSync(
-  join(outputs, 'result.json'),
+  `${result}.new`,
   JSON.stringify({
     status: error ? 'FAILED' : 'FINISHED',
     error,
@@ -41,3 +43,4 @@ writeFileSync(
     details,
   }),
 )
+renameSync(`${result}.new`, result)
