@@ -4,7 +4,7 @@ import type { Config } from '../config.ts'
 import { type Db, json, notify, type WireStep } from '../database/database.ts'
 import { inTransaction } from '../http/idempotency.ts'
 import { numbered, placeOf } from '../http/cursors.ts'
-import { newestFirst } from '../http/newest.ts'
+import { newestFirst, newestPage } from '../http/newest.ts'
 import { inOrder } from '../http/pages.ts'
 import { visible } from '../database/visibility.ts'
 import { checkRuns } from '../quota/runs.ts'
@@ -162,18 +162,7 @@ export const inferenceRepository = (db: Db, config: Config) => {
             sql<boolean>`inf_inference.demo->'demo' = ${JSON.stringify(filter.saved)}::jsonb`,
           ),
         )
-      const found = await where
-        .select(['inf_inference.id', NEWEST.at.as('at')])
-        .where(NEWEST.after(filter.cursor))
-        .orderBy('inf_inference.created_at', 'desc')
-        .orderBy('inf_inference.id')
-        .limit(filter.limit)
-        .offset(filter.skip)
-        .execute()
-      const { total } = await where
-        .select(sql<string>`count(*)`.as('total'))
-        .executeTakeFirstOrThrow()
-      return { places: found.map(({ at, id }) => [at, id] as const), total: Number(total) }
+      return newestPage(where, NEWEST, filter)
     },
 
     /** Rows as a list shows them: of a long request only the beginning. */

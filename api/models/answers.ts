@@ -4,6 +4,12 @@ import { uuid } from '../http/routing.ts'
 
 const entries = z.array(anyObject).nullable()
 
+/** Of a model's files and of a tune's. */
+export const exportError = z
+  .object({ code: z.string(), message: z.string() })
+  .optional()
+  .meta({ description: 'Why its export has failed' })
+
 /** Answers of `/v2/models`, with the keys in the order that they are sent in. */
 export const modelSchema = named(
   'Model',
@@ -27,10 +33,7 @@ export const modelSchema = named(
     status: z.string(),
     inference: anyObject.optional().meta({ description: 'How its files are run' }),
     licence: z.string().optional(),
-    error: z
-      .object({ code: z.string(), message: z.string() })
-      .optional()
-      .meta({ description: 'Why its export has failed' }),
+    error: exportError,
     logs_presigned_url: z
       .string()
       .optional()

@@ -4,7 +4,7 @@ import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
 import { fail, type Router, wholeText } from '../http/routing.ts'
 import { LIFETIME, type Store } from '../storage/store.ts'
-import { logIsSigned, signLog, tail } from '../tasks/log.ts'
+import { heardSince, logIsSigned, signLog, tail, textIn } from '../tasks/log.ts'
 import { EXPORT, exportLogKey } from './jobs.ts'
 
 type Of = 'tunes' | 'models'
@@ -35,28 +35,21 @@ export const exportLogs = ({
       .orderBy('created_at', 'desc')
       .executeTakeFirst()
 
-  const heardSince = (job: string, seq: string) =>
-    db
-      .selectFrom('step_log')
-      .select(['seq', 'text'])
-      .where('task_id', '=', job)
-      .where('process_id', '=', EXPORT)
-      .where('seq', '>', seq)
-      .orderBy('seq')
-      .execute()
-
   const whole = async (id: string, job: { id: string; status: string }): Promise<string> => {
     const key = exportLogKey(id)
-    if (!OPEN.includes(job.status) && (await store.size(key)) !== undefined)
-      return (await store.get(key)).toString()
-    return (await heardSince(job.id, '0')).map(({ text }) => text).join('')
+    const kept = () => textIn(store, key)
+    const live = async () =>
+      (await heardSince(db, job.id, EXPORT, '0')).map(({ text }) => text).join('')
+    if (OPEN.includes(job.status)) return live()
+    // As a step's log, what was heard moves to the store: it may have gone between the first two looks.
+    return (await kept()) ?? ((await live()) || ((await kept()) ?? ''))
   }
 
   async function* follow(of: Of, id: string, abort: AbortSignal): AsyncGenerator<string> {
     let seq = '0'
     for (;;) {
       const job = await jobOf(of, id)
-      const rows = job ? await heardSince(job.id, seq) : []
+      const rows = job ? await heardSince(db, job.id, EXPORT, seq) : []
       for (const { text } of rows) yield text
       seq = rows.at(-1)?.seq ?? seq
       if (abort.aborted || !job) return

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { Config } from '../config.ts'
 import { type Db, json } from '../database/database.ts'
 import { inTransaction } from '../http/idempotency.ts'
-import { newestFirst } from '../http/newest.ts'
+import { newestFirst, newestPage } from '../http/newest.ts'
 import { inOrder } from '../http/pages.ts'
 import type { ListPage } from '../http/routing.ts'
 import { checkRecords } from '../quota/records.ts'
@@ -77,20 +77,7 @@ export const modelRepository = (db: Db, config: Config) => {
         .$if(!!name, (q) =>
           q.where(sql<boolean>`position(lower(${name}) in lower(internal_name)) > 0`),
         )
-      const rows = await where
-        .clearSelect()
-        .select(['id', NEWEST.at.as('at')])
-        .where(NEWEST.after(page.cursor))
-        .orderBy('created_at', 'desc')
-        .orderBy('id')
-        .limit(page.limit)
-        .offset(page.skip)
-        .execute()
-      const { total } = await where
-        .clearSelect()
-        .select(sql<string>`count(*)`.as('total'))
-        .executeTakeFirstOrThrow()
-      return { places: rows.map(({ at, id }) => [at, id] as const), total: Number(total) }
+      return newestPage(where, NEWEST, page)
     },
 
     /** Rows of a list's ids; a model's metadata may be large, so a list reads few at a time. */

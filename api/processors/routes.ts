@@ -1,5 +1,4 @@
 import type { Selectable } from 'kysely'
-import { sql } from 'kysely'
 import { z } from 'zod'
 import type { Config } from '../config.ts'
 import { type Database, type Db, json } from '../database/database.ts'
@@ -9,7 +8,7 @@ import { parseJson } from '../http/json.ts'
 import type { Ctx } from '../http/context.ts'
 import { cursorPaging, fail, KEY_USED, type Router, uuidParams } from '../http/routing.ts'
 import { pageHead } from '../http/cursors.ts'
-import { newestFirst } from '../http/newest.ts'
+import { newestFirst, newestPage } from '../http/newest.ts'
 import { inOrder } from '../http/pages.ts'
 import { checkRecords } from '../quota/records.ts'
 import { checkStored } from '../quota/runs.ts'
@@ -154,22 +153,9 @@ export const processorRoutes = (
       },
     },
     async ({ reply, user, query }) => {
-      const found = await live(user)
-        .clearSelect()
-        .select(['id', NEWEST.at.as('at')])
-        .where(NEWEST.after(query.cursor))
-        .orderBy('created_at', 'desc')
-        .orderBy('id')
-        .limit(query.limit)
-        .offset(query.skip)
-        .execute()
-      const { total } = await live(user)
-        .clearSelect()
-        .select(sql<string>`count(*)`.as('total'))
-        .executeTakeFirstOrThrow()
-      const ids = found.map(({ id }) => id)
-      const places = found.map(({ at, id }) => [at, id])
-      const head = pageHead(Number(total), places, query)
+      const { places, total } = await newestPage(live(user), NEWEST, query)
+      const ids = places.map(([, id]) => id)
+      const head = pageHead(total, places, query)
       const read = async (some: string[]) => {
         const rows = await live(user).where('id', 'in', some).execute()
         return inOrder(some, rows, ({ id }) => id).map((row) => answer(row, null))

@@ -32,7 +32,7 @@ export const tail = (text: string, lines: number | undefined): string =>
       : text.replace(/\n$/, '').split('\n').slice(-lines).join('\n') + '\n'
 
 /** An object's text; undefined where there is none. @throws StoreError while the store is away */
-const textIn = async (store: Store, key: string): Promise<string | undefined> => {
+export const textIn = async (store: Store, key: string): Promise<string | undefined> => {
   try {
     return (await store.get(key)).toString()
   } catch (error) {
@@ -41,17 +41,19 @@ const textIn = async (store: Store, key: string): Promise<string | undefined> =>
   }
 }
 
+/** Live rows of a step of a task, or of a job's export, after one. */
+export const heardSince = (db: Db, task: string, step: string, seq: string) =>
+  db
+    .selectFrom('step_log')
+    .select(['seq', 'text'])
+    .where('task_id', '=', task)
+    .where('process_id', '=', step)
+    .where('seq', '>', seq)
+    .orderBy('seq')
+    .execute()
+
 /** Reads step logs: live rows while the step runs, the object when it has ended. */
 export const logReader = (db: Db, store: Store, listener: Listener) => {
-  const since = (task: string, step: string, seq: string) =>
-    db
-      .selectFrom('step_log')
-      .select(['seq', 'text'])
-      .where('task_id', '=', task)
-      .where('process_id', '=', step)
-      .where('seq', '>', seq)
-      .orderBy('seq')
-      .execute()
   const stepStatus = async (task: string, step: string): Promise<string | undefined> => {
     const row = await db
       .selectFrom('inf_task')
@@ -69,7 +71,7 @@ export const logReader = (db: Db, store: Store, listener: Listener) => {
       const key = logKey(inference, task, step)
       const kept = () => textIn(store, key)
       const live = async () => {
-        const rows = await since(task, step, '0')
+        const rows = await heardSince(db, task, step, '0')
         return rows.length ? rows.map((row) => row.text).join('') : undefined
       }
       // While it runs the object is an earlier try's.
@@ -87,7 +89,7 @@ export const logReader = (db: Db, store: Store, listener: Listener) => {
       let seq = '0'
       for (;;) {
         const status = await stepStatus(task, step)
-        const rows = await since(task, step, seq)
+        const rows = await heardSince(db, task, step, seq)
         for (const row of rows) yield row.text
         seq = rows.at(-1)?.seq ?? seq
         if (abort.aborted || !status || !['RUNNING', 'READY', 'WAITING'].includes(status)) return

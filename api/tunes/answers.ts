@@ -5,6 +5,7 @@ import type { Config } from '../config.ts'
 import { anyObject, named, pageOf, stampFields, timeText } from '../http/answers.ts'
 import { uuid } from '../http/routing.ts'
 import { stamps } from '../http/time.ts'
+import { exportError } from '../models/answers.ts'
 
 export const tuneSchema = named(
   'Tune',
@@ -17,10 +18,7 @@ export const tuneSchema = named(
     shared: z.boolean(),
     metrics: z.array(anyObject).meta({ description: 'None: tunes are not trained here' }),
     ...stampFields,
-    error: z
-      .object({ code: z.string(), message: z.string() })
-      .optional()
-      .meta({ description: 'Why its export has failed' }),
+    error: exportError,
     logs_presigned_url: z
       .string()
       .nullish()

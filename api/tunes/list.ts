@@ -5,7 +5,7 @@ import type { Db } from '../database/database.ts'
 import { visible } from '../database/visibility.ts'
 import { told } from '../http/answers.ts'
 import { pageHead } from '../http/cursors.ts'
-import { namedId, newestFirst } from '../http/newest.ts'
+import { namedId, newestFirst, newestPage } from '../http/newest.ts'
 import { inOrder } from '../http/pages.ts'
 import { wireTime } from '../http/time.ts'
 import type { Ctx } from '../http/context.ts'
@@ -76,24 +76,13 @@ export const tuneListRoutes = (
         .$if(!!query.name, (q) =>
           q.where(sql<boolean>`position(lower(${query.name}) in lower(name)) > 0`),
         )
-      const page = await found
-        .select(['id', NEWEST.at.as('at')])
-        .where(NEWEST.after(query.cursor))
-        .orderBy('created_at', 'desc')
-        .orderBy('id')
-        .limit(query.limit)
-        .offset(query.skip)
-        .execute()
-      const { total } = await found
-        .select(sql<string>`count(*)`.as('total'))
-        .executeTakeFirstOrThrow()
-      const places = page.map(({ at, id }) => [at, id])
-      const head = pageHead(Number(total), places, query)
+      const { places, total } = await newestPage(found, NEWEST, query)
+      const head = pageHead(total, places, query)
       const read = async (some: string[]) => {
         const rows = await found.selectAll().where('id', 'in', some).execute()
         return inOrder(some, rows, ({ id }) => id).map((row) => tuneAnswer(row, config))
       }
-      const ids = page.map(({ id }) => id)
+      const ids = places.map(([, id]) => id)
       return reply.list(200, 'results', { head, ids, read, rows: 3 })
     },
   )
