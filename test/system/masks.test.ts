@@ -36,6 +36,8 @@ for column, value in enumerate((3, 8, 9, 11, 6, 0)):
 classed[6, 40:44, 20:24], classed[6, 40:48, 84:96] = 9, 9
 classed[:6, 80:, :16], classed[6, 80:, :16] = 0, 9
 write('classed.tif', classed, nodata=0)
+write('2024-06-10_six.tif', classed[:6], nodata=0)
+write('2024-06-10_scl.tif', classed[6:, ::2, ::2].astype('uint8'), step=60)
 polygon('land.geojson', (-10, 106, -10, 80))
 polygon('mask.geojson', (40, 48, 20, 30))
 
@@ -117,13 +119,14 @@ test('masks of every kind over a task: exact values at exact pixels; clouds by c
       post_processing: object,
       masks: object,
       change?: (model: ModelMetadata) => ModelMetadata,
+      urls: Record<string, string>[] = [],
     ) => {
       const { outputs, manifest } = await run(
         model,
         made,
-        [file],
+        file ? [file] : [],
         { masks, allowPrivateHosts: true },
-        { post_processing },
+        { post_processing, ...(urls.length ? { spatial_domain: { urls } } : {}) },
         { services: { files: service } },
         change,
       )
@@ -144,6 +147,18 @@ test('masks of every kind over a task: exact values at exact pixels; clouds by c
     expect(await look(classed.outputs, CLASSED)).toEqual({
       ...{ wrong: 0, values: [-9999, 90, 997, 998, 999], gap: [-1], nodata: -1, input: 6 },
     })
+
+    // The classes in a raster of their own, of pixels twice as wide.
+    const apart = (model: ModelMetadata): ModelMetadata => {
+      const { model_input_data_spec: specs, ...more } = withScl(model)
+      const [bands, scl] = [specs[0]!.bands.slice(0, 6), specs[0]!.bands.slice(6)]
+      const own = { modality_tag: 'SCL', bands: scl.map((band) => ({ ...band, index: 0 })) }
+      return { ...more, model_input_data_spec: [{ ...specs[0]!, bands }, own] }
+    }
+    const urls = [{ s2_l1c: `${here}/2024-06-10_six.tif`, SCL: `${here}/2024-06-10_scl.tif` }]
+    const two = await go('tiny-water', '', all, land, apart, urls)
+    expect(two.steps).toEqual(classed.steps)
+    expect(await look(two.outputs, CLASSED)).toMatchObject({ wrong: 0, input: 6 })
 
     const post = { cloud_masking: 'True', permanent_water_masking: true, regularization: 'True' }
     const water = { permanentWater: `${here}/water.tif`, permanentWaterValues: [80] }

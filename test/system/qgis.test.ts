@@ -6,38 +6,28 @@ import { Readable } from 'node:stream'
 import { fromArrayBuffer } from 'geotiff'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { zipped } from '../../steps/push-to-geoserver/program/zip.ts'
-import { type Client, type Service, sleep, startService } from '../support/api.ts'
+import { type Client, sleep } from '../support/api.ts'
 import { geopackage } from '../support/geoserver/geopackage.ts'
-import { startMapServer } from '../support/geoserver/mapserver.ts'
 import { netcdf } from '../support/geoserver/netcdf.ts'
 import { pixels } from '../support/geoserver/pixels.ts'
-import { type Geoserver, startGeoserver } from '../support/geoserver/server.ts'
+import type { Geoserver } from '../support/geoserver/server.ts'
+import { type Publishing, startPublishing } from '../support/geoserver/service.ts'
 import { shapefile } from '../support/geoserver/shapefile.ts'
-import { wms } from '../support/geoserver/wms.ts'
 import { LAKE, LAKE_SIZE, lakeOverlap } from '../support/scenes.ts'
 import { zipByRange } from '../support/zip-range.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'geodag-qgis-'))
-let maps: Awaited<ReturnType<typeof startMapServer>>
+let publishing: Publishing
 let geoserver: Geoserver
-let service: Service
 let client: Client
 
 beforeAll(async () => {
-  maps = await startMapServer()
-  geoserver = await startGeoserver({ ows: wms(maps) })
-  service = await startService({
-    GEOSERVER_URL: geoserver.url,
-    GEOSERVER_USERNAME: 'admin',
-    GEOSERVER_PASSWORD: 'geoserver',
-  })
+  publishing = await startPublishing({}, { maps: true })
+  geoserver = publishing.geoserver
+  const { service } = publishing
   client = await service.client((await service.launch('start')).url, 'qgis@example.org')
 })
-afterAll(async () => {
-  await service?.close()
-  geoserver?.close()
-  await maps?.stop()
-})
+afterAll(() => publishing?.close())
 
 /** The address that the plugin's settings end in. */
 const BASE = '/studio-gateway/v2'

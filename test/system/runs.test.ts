@@ -10,35 +10,28 @@ import {
   sleep,
   sleepers,
   slow,
-  startService,
   water,
 } from '../support/api.ts'
 import { root } from '../support/engine.ts'
-import { startGeoserver } from '../support/geoserver/server.ts'
+import type { Geoserver } from '../support/geoserver/server.ts'
+import { type Publishing, startPublishing } from '../support/geoserver/service.ts'
 import { LAKE } from '../support/scenes.ts'
 
+let publishing: Publishing
 let service: Service
-let geoserver: Awaited<ReturnType<typeof startGeoserver>>
+let geoserver: Geoserver
 let api: Process
 let client: Client
 let scene: string
 
 beforeAll(async () => {
-  geoserver = await startGeoserver()
-  service = await startService({
-    GEOSERVER_URL: geoserver.url,
-    GEOSERVER_USERNAME: 'admin',
-    GEOSERVER_PASSWORD: 'geoserver',
-    RUNNER_CONCURRENCY: '4',
-  })
+  publishing = await startPublishing({ RUNNER_CONCURRENCY: '4' })
+  ;({ service, geoserver } = publishing)
   api = await service.launch('api')
   client = await service.client(api.url, 'runs@example.org')
   scene = await client.share(LAKE, 'lake.tif')
 })
-afterAll(async () => {
-  await service.close()
-  geoserver.close()
-})
+afterAll(() => publishing?.close())
 
 const runner = () => service.launch('runner', { PUBLIC_URL: api.url })
 const submit = async (more: object = {}): Promise<string> => {
