@@ -153,8 +153,14 @@ test('the service: sources as clients know them, and advice from the server of S
       },
     })
     const swapped = await advise('sentinel_aws', ['sentinel-2-l2a'], { bbox: [[3, 46, 4, 45]] })
-    expect(swapped).toMatchObject({ status: 422 })
-    expect(swapped.body.detail[0].msg).toContain('connector.bad_query')
+    // As in a request: the field is named before any catalogue is asked.
+    expect(swapped).toMatchObject({
+      ...{
+        status: 422,
+        body: { detail: [{ msg: expect.stringContaining('bbox must be [minLon') }] },
+      },
+    })
+    expect(swapped.body.detail[0].loc.slice(0, 2)).toEqual(['body', 'bbox'])
   } finally {
     await service.close()
   }
