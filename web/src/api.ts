@@ -77,6 +77,7 @@ export const awayNow = (): ApiError =>
   new ApiError(0, `${AWAY} What you see is as of then; it is asked again by itself.`)
 
 const send = async (path: string, init: RequestInit): Promise<Response> => {
+  const key = keyOfTab.get()
   let answer: Response
   try {
     answer = await fetch(new URL(path, BASE), { ...init, credentials: 'same-origin' })
@@ -86,7 +87,9 @@ const send = async (path: string, init: RequestInit): Promise<Response> => {
   }
   if (answer.ok) return answer
   const error = await failure(answer)
-  if (error.status === 401) dispatchEvent(new CustomEvent(REFUSED, { detail: error }))
+  // A late answer to the key before says nothing of the one that is signed in now.
+  if (error.status === 401 && keyOfTab.get() === key)
+    dispatchEvent(new CustomEvent(REFUSED, { detail: error }))
   throw error
 }
 
