@@ -65,34 +65,55 @@ export const logReader = (db: Db, store: Store, listener: Listener) => {
     return row?.pipeline_steps.find((s) => s.process_id === step)?.status
   }
 
+  /** Undefined where nothing has been logged. */
+  const whole = async (
+    inference: string,
+    task: string,
+    step: string,
+  ): Promise<string | undefined> => {
+    const key = logKey(inference, task, step)
+    const kept = () => textIn(store, key)
+    const live = async () => {
+      const rows = await heardSince(db, task, step, '0')
+      return rows.length ? rows.map((row) => row.text).join('') : undefined
+    }
+    // While it runs the object is an earlier try's.
+    if ((await stepStatus(task, step)) === 'RUNNING') {
+      const heard = await live()
+      if (heard !== undefined) return heard
+    }
+    // What was heard moves to the store once the step has ended: between the first two looks it
+    // may have gone from the one to the other.
+    return (await kept()) ?? (await live()) ?? (await kept())
+  }
+
   return {
-    /** Undefined where nothing has been logged. */
-    whole: async (inference: string, task: string, step: string): Promise<string | undefined> => {
-      const key = logKey(inference, task, step)
-      const kept = () => textIn(store, key)
-      const live = async () => {
-        const rows = await heardSince(db, task, step, '0')
-        return rows.length ? rows.map((row) => row.text).join('') : undefined
-      }
-      // While it runs the object is an earlier try's.
-      if ((await stepStatus(task, step)) === 'RUNNING') {
-        const heard = await live()
-        if (heard !== undefined) return heard
-      }
-      // What was heard moves to the store once the step has ended: between the first two looks it
-      // may have gone from the one to the other.
-      return (await kept()) ?? (await live()) ?? (await kept())
-    },
+    whole,
     stepStatus,
     /** The live log until the step ends. */
-    async *follow(task: string, step: string, abort: AbortSignal): AsyncGenerator<string> {
+    async *follow(
+      inference: string,
+      task: string,
+      step: string,
+      abort: AbortSignal,
+    ): AsyncGenerator<string> {
       let seq = '0'
+      let told = ''
       for (;;) {
         const status = await stepStatus(task, step)
         const rows = await heardSince(db, task, step, seq)
-        for (const row of rows) yield row.text
+        for (const row of rows) {
+          told += row.text
+          yield row.text
+        }
         seq = rows.at(-1)?.seq ?? seq
-        if (abort.aborted || !status || !['RUNNING', 'READY', 'WAITING'].includes(status)) return
+        if (abort.aborted || !status) return
+        if (!['RUNNING', 'READY', 'WAITING'].includes(status)) {
+          // Its last lines may have moved to the store before they were seen here.
+          const all = (await whole(inference, task, step)) ?? ''
+          if (all.startsWith(told)) yield all.slice(told.length)
+          return
+        }
         await new Promise<void>((wake) => {
           const done = () => {
             clearTimeout(timer)

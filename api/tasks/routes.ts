@@ -179,7 +179,8 @@ export const taskRoutes = (
       return stream(c, async (out) => {
         const abort = new AbortController()
         out.onAbort(() => abort.abort())
-        for await (const text of logs.follow(task_id, step_id, abort.signal)) await out.write(text)
+        for await (const text of logs.follow(inference, task_id, step_id, abort.signal))
+          await out.write(text)
       })
     return c.body(tail((await logs.whole(inference, task_id, step_id)) ?? '', query.tail_lines))
   }
