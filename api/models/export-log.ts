@@ -4,7 +4,7 @@ import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
 import { fail, type Router, wholeText } from '../http/routing.ts'
 import { LIFETIME, type Store } from '../storage/store.ts'
-import { heardSince, logIsSigned, signLog, tail, textIn } from '../tasks/log.ts'
+import { followed, heardSince, logIsSigned, signLog, tail, textIn } from '../tasks/log.ts'
 import { EXPORT, exportLogKey } from './jobs.ts'
 
 type Of = 'tunes' | 'models'
@@ -45,21 +45,18 @@ export const exportLogs = ({
     return (await kept()) ?? ((await live()) || ((await kept()) ?? ''))
   }
 
-  async function* follow(of: Of, id: string, abort: AbortSignal): AsyncGenerator<string> {
-    let seq = '0'
-    for (;;) {
-      const job = await jobOf(of, id)
-      const rows = job ? await heardSince(db, job.id, EXPORT, seq) : []
-      for (const { text } of rows) yield text
-      seq = rows.at(-1)?.seq ?? seq
-      if (abort.aborted || !job) return
-      if (!OPEN.includes(job.status)) {
-        // What was heard is gone by now; a reader that saw none of it is given the whole.
-        if (seq === '0') yield await whole(id, job)
-        return
-      }
-      await new Promise((done) => setTimeout(done, POLL_MS))
-    }
+  const follow = (of: Of, id: string, abort: AbortSignal): AsyncGenerator<string> => {
+    let job: Awaited<ReturnType<typeof jobOf>>
+    return followed({
+      abort,
+      look: async () => {
+        job = await jobOf(of, id)
+        return job && OPEN.includes(job.status)
+      },
+      since: (seq) => heardSince(db, job!.id, EXPORT, seq),
+      whole: () => whole(id, job!),
+      pause: () => new Promise((done) => setTimeout(done, POLL_MS)),
+    })
   }
 
   return {

@@ -3,7 +3,7 @@ import type { Db } from '../database/database.ts'
 import type { Listener } from '../database/listener.ts'
 import { StoreError } from '../storage/errors.ts'
 import type { Store } from '../storage/store.ts'
-import { logReader } from './log.ts'
+import { followed, logReader } from './log.ts'
 
 /** A task's rows and object that move from the one to the other between two looks. */
 const moving = (options: { status: string; moves: 'before rows' | 'never' | 'gone' }) => {
@@ -52,3 +52,29 @@ test('rows are read where there is no object yet, and nothing is nothing', async
   expect(await moving({ status: 'RUNNING', moves: 'never' }).read()).toBe('heard\n')
   expect(await moving({ status: 'FAILED', moves: 'gone' }).read()).toBeUndefined()
 })
+
+test.each([
+  ['one\ntwo\n', 'Task ID: a\none\ntwo\nthree\nReturn code: 0\n', 'three\nReturn code: 0\n'],
+  ['one\n2\n', 'Task ID: a\none\ntwo\n2\nthree\n', 'three\n'],
+  ['one\ntw', 'Task ID: a\none\ntwo\n', 'o\n'],
+  ['', 'Task ID: a\none\n', 'Task ID: a\none\n'],
+  ['one\n', 'one\n', ''],
+  ['one\n', 'the log of an earlier try\n', ''],
+  ['one\n', undefined, ''],
+])(
+  'a log that is followed has its last lines though they moved: %j, then %j',
+  async (heard, all, rest) => {
+    let looks = 0
+    const texts = followed({
+      abort: new AbortController().signal,
+      look: async () => looks++ < 1,
+      // The rows were moved to the store between the first look and the second.
+      since: async () => (looks === 1 && heard ? [{ seq: '1', text: heard }] : []),
+      whole: async () => all,
+      pause: async () => undefined,
+    })
+    let told = ''
+    for await (const text of texts) told += text
+    expect(told).toBe(heard + rest)
+  },
+)

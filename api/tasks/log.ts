@@ -52,6 +52,54 @@ export const heardSince = (db: Db, task: string, step: string, seq: string) =>
     .orderBy('seq')
     .execute()
 
+/** What a whole log, which has a head of its own, says after what was told of it line by line. */
+const restOf = (all: string, told: string): string => {
+  const begins = all.indexOf(told)
+  if (begins >= 0) return all.slice(begins + told.length)
+  // A line between may have been heard otherwise: what comes after the last one.
+  const last = told.trimEnd().split('\n').at(-1)!
+  const at = all.lastIndexOf(last)
+  return at < 0 ? '' : all.slice(at + last.length).replace(/^\n/, told.endsWith('\n') ? '' : '\n')
+}
+
+/**
+ * What is heard until a log's source ends.
+ *
+ * @param look whether it still goes on, asked before the rows; undefined where the source is gone
+ * @param whole of the log as it stands in the end: its last lines may have moved to the store before
+ *   they were seen here
+ */
+export async function* followed({
+  abort,
+  look,
+  since,
+  whole,
+  pause,
+}: {
+  abort: AbortSignal
+  look: () => Promise<boolean | undefined>
+  since: (seq: string) => Promise<readonly { seq: string; text: string }[]>
+  whole: () => Promise<string | undefined>
+  pause: () => Promise<void>
+}): AsyncGenerator<string> {
+  let [seq, told] = ['0', '']
+  for (;;) {
+    const goesOn = await look()
+    if (goesOn === undefined) return
+    for (const row of await since(seq)) {
+      seq = row.seq
+      told += row.text
+      yield row.text
+    }
+    if (abort.aborted) return
+    if (!goesOn) {
+      yield restOf((await whole()) ?? '', told)
+      return
+    }
+    await pause()
+  }
+}
+
 /** Reads step logs: live rows while the step runs, the object when it has ended. */
 export const logReader = (db: Db, store: Store, listener: Listener) => {
   const stepStatus = async (task: string, step: string): Promise<string | undefined> => {
@@ -91,40 +139,26 @@ export const logReader = (db: Db, store: Store, listener: Listener) => {
     whole,
     stepStatus,
     /** The live log until the step ends. */
-    async *follow(
-      inference: string,
-      task: string,
-      step: string,
-      abort: AbortSignal,
-    ): AsyncGenerator<string> {
-      let seq = '0'
-      let told = ''
-      for (;;) {
-        const status = await stepStatus(task, step)
-        const rows = await heardSince(db, task, step, seq)
-        for (const row of rows) {
-          told += row.text
-          yield row.text
-        }
-        seq = rows.at(-1)?.seq ?? seq
-        if (abort.aborted || !status) return
-        if (!['RUNNING', 'READY', 'WAITING'].includes(status)) {
-          // Its last lines may have moved to the store before they were seen here.
-          const all = (await whole(inference, task, step)) ?? ''
-          if (all.startsWith(told)) yield all.slice(told.length)
-          return
-        }
-        await new Promise<void>((wake) => {
-          const done = () => {
-            clearTimeout(timer)
-            listener.off('geodag_event', done)
-            wake()
-          }
-          const timer = setTimeout(done, 500)
-          listener.once('geodag_event', done)
-        })
-      }
-    },
+    follow: (inference: string, task: string, step: string, abort: AbortSignal) =>
+      followed({
+        abort,
+        look: async () => {
+          const status = await stepStatus(task, step)
+          return status === undefined ? undefined : ['RUNNING', 'READY', 'WAITING'].includes(status)
+        },
+        since: (seq) => heardSince(db, task, step, seq),
+        whole: () => whole(inference, task, step),
+        pause: () =>
+          new Promise<void>((wake) => {
+            const done = () => {
+              clearTimeout(timer)
+              listener.off('geodag_event', done)
+              wake()
+            }
+            const timer = setTimeout(done, 500)
+            listener.once('geodag_event', done)
+          }),
+      }),
   }
 }
 export type LogReader = ReturnType<typeof logReader>
