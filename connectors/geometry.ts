@@ -91,7 +91,8 @@ const shoelace = (ring: Ring): number => {
   }, 0)
   return Math.abs(twice / 2)
 }
-const areaOf = ([outer, ...holes]: Polygon): number =>
+/** Square degrees of a polygon, holes taken off. */
+export const areaOf = ([outer, ...holes]: Polygon): number =>
   outer ? shoelace(outer) - holes.reduce((sum, hole) => sum + shoelace(hole), 0) : 0
 
 /** The part of a ring on one side of a line x or y = limit. @see Sutherland and Hodgman 1974 */

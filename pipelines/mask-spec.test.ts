@@ -1,15 +1,6 @@
 import { expect, test } from 'vitest'
-import type { InputSpec } from '../steps/plan-context.ts'
+import { S2, SCL } from '../test/support/input-specs.ts'
 import { planInference } from './plan.ts'
-
-const spec = (modality_tag: string | null, ...names: string[]): InputSpec => ({
-  ...(modality_tag === null ? {} : { modality_tag }),
-  bands: names.map((band_name, index) => ({
-    ...{ index, band_name, RGB_band: null, scaling_factor: 1 },
-  })),
-})
-const S2 = spec('S2L2A', 'blue', 'green', 'red', 'nir', 'swir16', 'swir22')
-const SCL = spec(null, 'SCL')
 
 const block = {
   ...{ weights: { file: 'w.onnx' }, tile: 64 },

@@ -13,6 +13,7 @@ import {
   periodProblem,
 } from '../../pipelines/search/dates.ts'
 import { type Day, daysOf, withinLimits } from '../../pipelines/search/days.ts'
+import { BOX_RULE } from '../inference/schema.ts'
 import type { advice } from './answers.ts'
 
 /** Of boxes times dates: each is up to four searches. */
@@ -64,10 +65,9 @@ const adviceFields = z.looseObject({
   ),
   bbox: z
     .array(
-      z.tuple([z.number(), z.number(), z.number(), z.number()]).refine(isBox, {
-        message:
-          'bbox must be [minLon, minLat, maxLon, maxLat] in degrees WGS84, min below max; minLon above maxLon only across 180 degrees',
-      }),
+      z
+        .tuple([z.number(), z.number(), z.number(), z.number()])
+        .refine(isBox, { message: BOX_RULE }),
     )
     .nullish(),
   area_polygon: z.unknown().optional(),

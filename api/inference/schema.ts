@@ -19,14 +19,14 @@ import { uuid, wholeText } from '../http/routing.ts'
 import { stamps, wireTime } from '../http/time.ts'
 
 const loose = z.record(z.string(), z.unknown())
+/** What a box on the wire must be. */
+export const BOX_RULE =
+  'bbox must be [minLon, minLat, maxLon, maxLat] in degrees WGS84, min below max; minLon above maxLon only across 180 degrees'
 const bbox = z
   .tuple([z.number(), z.number(), z.number(), z.number()], {
     error: () => 'bbox must be [minLon, minLat, maxLon, maxLat]',
   })
-  .refine(isBox, {
-    message:
-      'bbox must be [minLon, minLat, maxLon, maxLat] in degrees WGS84, min below max; minLon above maxLon only across 180 degrees',
-  })
+  .refine(isBox, { message: BOX_RULE })
 /** More than any setting of MAX_SCENES; the setting itself is looked at in create.ts. */
 const MOST_SCENES = 50_000
 const MOST_SHAPES = 5000

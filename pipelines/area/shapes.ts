@@ -1,4 +1,5 @@
 import { difference, type Geom, intersection, union } from 'polyclip-ts'
+import { areaOf } from '../../connectors/geometry.ts'
 import { PlanError } from '../errors.ts'
 import { type Box, eastOf } from './crs.ts'
 
@@ -35,23 +36,9 @@ export const boxShape = (box: Box): Geom => {
   ]
 }
 
-/** From its first corner on: between coordinates of degrees a small area would be lost in rounding. */
-const ringArea = (ring: readonly (readonly [number, number])[]): number => {
-  const [x0, y0] = ring[0] ?? [0, 0]
-  const twice = ring.reduce((sum, [x, y], i) => {
-    const [u, v] = ring[(i + 1) % ring.length]!
-    return sum + (x - x0) * (v - y0) - (u - x0) * (y - y0)
-  }, 0)
-  return Math.abs(twice / 2)
-}
-
 /** Area of a shape in square degrees, holes taken off. */
 export const squareDegrees = (shape: Shape): number =>
-  shape.reduce(
-    (sum, [outer, ...holes]) =>
-      sum + ringArea(outer!) - holes.reduce((inner, hole) => inner + ringArea(hole), 0),
-    0,
-  )
+  shape.reduce((sum, polygon) => sum + areaOf(polygon), 0)
 
 /** Whether a polygon is convex, without a hole, and holds the whole box: most footprints of scenes. */
 const holds = (geom: Geom, [west, south, east, north]: Box): boolean => {

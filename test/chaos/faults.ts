@@ -29,6 +29,16 @@ const freeze = async (pid: number | undefined, seconds: number): Promise<boolean
   return true
 }
 
+/** Switches what is wrong with the store on for some seconds; `turn` answers whether it could. */
+const forSeconds =
+  (turn: (service: ChaosService, on: boolean) => boolean): Fault =>
+  async ({ service, random }) => {
+    if (!turn(service, true)) return false
+    await sleep(between(random, 1, 5) * 1000)
+    while (!turn(service, false)) await sleep(100)
+    return true
+  }
+
 const end =
   (kind: 'api' | 'runner', how: NodeJS.Signals): Fault =>
   async ({ service, random }) => {
@@ -91,24 +101,8 @@ export const FAULTS: Record<string, [weight: number, run: Fault]> = {
       return pid !== undefined && signal(pid, 'SIGKILL')
     },
   ],
-  'store read-only': [
-    3,
-    async ({ service, random }) => {
-      if (!service.writable(false)) return false
-      await sleep(between(random, 1, 5) * 1000)
-      while (!service.writable(true)) await sleep(100)
-      return true
-    },
-  ],
-  'store full': [
-    3,
-    async ({ service, random }) => {
-      if (!service.full(true)) return false
-      await sleep(between(random, 1, 5) * 1000)
-      while (!service.full(false)) await sleep(100)
-      return true
-    },
-  ],
+  'store read-only': [3, forSeconds((service, on) => service.writable(!on))],
+  'store full': [3, forSeconds((service, on) => service.full(on))],
   cancel: [2, ({ workload }) => workload.cancel()],
   delete: [2, ({ workload }) => workload.remove()],
 }

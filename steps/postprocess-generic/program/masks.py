@@ -13,9 +13,10 @@ from rasterio.warp import transform_bounds
 
 from footprint import footprint
 from geodag.gaps import NODATA
+from geodag.place import WGS84
 from geodag.program import StepError
 from geodag.raster import cog, on_grid, open_scene, read, windows
-from geodag.vectors import WGS84, Burned, around, buffered, moved, read_shapes
+from geodag.vectors import Burned, around, buffered, moved, read_shapes
 
 # Natural Earth 1:10m, put there by the image.
 LAND = os.environ.get("GEODAG_LAND", "/usr/share/geodag/land-10m.json")
